@@ -1,0 +1,18 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const packages = fileURLToPath(new URL("./packages/", import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    // Tests run on the sources: no build is needed, and no stale one can be tested.
+    alias: [
+      { find: /^@meshkv\/([a-z-]+)$/, replacement: `${packages}$1/src/index.ts` },
+      { find: /^meshkv$/, replacement: `${packages}cli/src/index.ts` },
+    ],
+  },
+  test: {
+    include: ["packages/*/src/**/*.test.ts", "packages/*/test/**/*.test.ts"],
+    testTimeout: 30_000,
+  },
+});
