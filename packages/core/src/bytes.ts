@@ -1,0 +1,244 @@
+/**
+ * Growing writer and checked reader for the canonical byte formats of the core. Integers are big-endian, so that
+ * encoded positions sort as numbers do; lengths are varints.
+ */
+import { type KeyText, keyTextFromBytes } from "./ids.ts";
+import { invariant } from "./invariant.ts";
+
+/** Bytes that do not follow their format: an expected outcome of reading from disk or network. */
+export class FormatError extends Error {
+  override name = "FormatError";
+}
+
+const HEX_DIGITS = "0123456789abcdef";
+
+/** Appends values to a buffer that grows as needed. */
+export class ByteWriter {
+  #bytes: Uint8Array;
+  #length = 0;
+
+  constructor(capacity = 256) {
+    this.#bytes = new Uint8Array(capacity);
+  }
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  #reserve(more: number): number {
+    const at = this.#length;
+    const needed = at + more;
+    if (needed > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+      grown.set(this.#bytes.subarray(0, at));
+      this.#bytes = grown;
+    }
+    this.#length = needed;
+    return at;
+  }
+
+  /** An integer from 0 to 255. */
+  u8(value: number): this {
+    const at = this.#reserve(1);
+    this.#bytes[at] = value;
+    return this;
+  }
+
+  /** An integer from 0 to 2^32 - 1, big-endian. */
+  u32(value: number): this {
+    const at = this.#reserve(4);
+    this.#bytes[at] = value >>> 24;
+    this.#bytes[at + 1] = value >>> 16;
+    this.#bytes[at + 2] = value >>> 8;
+    this.#bytes[at + 3] = value;
+    return this;
+  }
+
+  /** A non-negative safe integer in 8 bytes. */
+  u64(value: number): this {
+    invariant(Number.isSafeInteger(value) && value >= 0, `not an unsigned safe integer: ${value}`);
+    return this.u32(Math.floor(value / 0x1_0000_0000)).u32(value >>> 0);
+  }
+
+  /** A non-negative safe integer as LEB128: 1 to 8 bytes. */
+  varint(value: number): this {
+    invariant(Number.isSafeInteger(value) && value >= 0, `not an unsigned safe integer: ${value}`);
+    let rest = value;
+    while (rest >= 0x80) {
+      this.u8((rest % 0x80) | 0x80);
+      rest = Math.floor(rest / 0x80);
+    }
+    return this.u8(rest);
+  }
+
+  /** An id of 16 hex digits in 8 bytes. */
+  id(id: string): this {
+    invariant(id.length === 16, `not an id: ${id}`);
+    const at = this.#reserve(8);
+    for (let index = 0; index < 8; index += 1) {
+      const high = hexValue(id.charCodeAt(index * 2));
+      const low = hexValue(id.charCodeAt(index * 2 + 1));
+      this.#bytes[at + index] = (high << 4) | low;
+    }
+    return this;
+  }
+
+  /** Bytes as they are, without their length. */
+  raw(bytes: Uint8Array): this {
+    const at = this.#reserve(bytes.length);
+    this.#bytes.set(bytes, at);
+    return this;
+  }
+
+  /** Bytes with their length before them. */
+  blob(bytes: Uint8Array): this {
+    return this.varint(bytes.length).raw(bytes);
+  }
+
+  /** A text with one character per byte, with its length before it. */
+  key(key: KeyText): this {
+    this.varint(key.length);
+    const at = this.#reserve(key.length);
+    for (let index = 0; index < key.length; index += 1) this.#bytes[at + index] = key.charCodeAt(index);
+    return this;
+  }
+
+  /** Text as UTF-16 code units (each a varint), with its count before it: for short names and addresses. */
+  text(text: string): this {
+    this.varint(text.length);
+    for (let index = 0; index < text.length; index += 1) this.varint(text.charCodeAt(index));
+    return this;
+  }
+
+  /** Overwrites four bytes that were written earlier. */
+  patchU32(at: number, value: number): void {
+    invariant(at + 4 <= this.#length, "patch beyond the end");
+    this.#bytes[at] = value >>> 24;
+    this.#bytes[at + 1] = value >>> 16;
+    this.#bytes[at + 2] = value >>> 8;
+    this.#bytes[at + 3] = value;
+  }
+
+  /** The bytes written so far, as a view: write nothing more after taking it. */
+  finish(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+}
+
+function hexValue(code: number): number {
+  return code <= 57 ? code - 48 : code - 87;
+}
+
+/** Reads values in the order in which a {@link ByteWriter} wrote them; throws {@link FormatError} at any misfit. */
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  #at: number;
+  readonly #end: number;
+
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
+    this.#bytes = bytes;
+    this.#at = start;
+    this.#end = end;
+  }
+
+  /** Bytes that have not been read. */
+  get remaining(): number {
+    return this.#end - this.#at;
+  }
+
+  #take(count: number): number {
+    const at = this.#at;
+    if (count > this.#end - at) throw new FormatError("bytes end too early");
+    this.#at = at + count;
+    return at;
+  }
+
+  /** An integer from 0 to 255. */
+  u8(): number {
+    return this.#bytes[this.#take(1)]!;
+  }
+
+  /** An integer from 0 to 2^32 - 1. */
+  u32(): number {
+    const at = this.#take(4);
+    const bytes = this.#bytes;
+    return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+  }
+
+  /** An integer of 8 bytes; refuses what is no safe integer. */
+  u64(): number {
+    const value = this.u32() * 0x1_0000_0000 + this.u32();
+    if (!Number.isSafeInteger(value)) throw new FormatError("integer beyond 53 bits");
+    return value;
+  }
+
+  /** A safe integer of 1 to 8 bytes; refuses any form but the shortest. */
+  varint(): number {
+    let value = 0;
+    let scale = 1;
+    for (let count = 0; count < 8; count += 1) {
+      const byte = this.u8();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        if (!Number.isSafeInteger(value) || (byte === 0 && count > 0))
+          throw new FormatError("varint not canonical");
+        return value;
+      }
+      scale *= 0x80;
+    }
+    throw new FormatError("varint too long");
+  }
+
+  /** An id of 8 bytes as 16 lowercase hex digits. */
+  id(): string {
+    const at = this.#take(8);
+    let text = "";
+    for (let index = at; index < at + 8; index += 1) {
+      const byte = this.#bytes[index]!;
+      text += HEX_DIGITS[byte >>> 4]! + HEX_DIGITS[byte & 15]!;
+    }
+    return text;
+  }
+
+  /** A view of the next bytes. */
+  raw(count: number): Uint8Array {
+    const at = this.#take(count);
+    return this.#bytes.subarray(at, at + count);
+  }
+
+  /** A view of bytes that have their length before them. */
+  blob(): Uint8Array {
+    return this.raw(this.varint());
+  }
+
+  /** A key with its length before it. */
+  key(): KeyText {
+    return keyTextFromBytes(this.blob());
+  }
+
+  /** Text as {@link ByteWriter.text} wrote it. */
+  text(): string {
+    const count = this.varint();
+    if (count > this.remaining) throw new FormatError("bytes end too early");
+    let text = "";
+    for (let index = 0; index < count; index += 1) {
+      const unit = this.varint();
+      if (unit > 0xffff) throw new FormatError("not a code unit");
+      text += String.fromCharCode(unit);
+    }
+    return text;
+  }
+
+  /** A count of items of which each takes at least `bytesEach` bytes: refuses counts that cannot be true. */
+  count(bytesEach: number): number {
+    const count = this.varint();
+    if (count * bytesEach > this.remaining) throw new FormatError("count beyond the end");
+    return count;
+  }
+
+  /** Refuses bytes that are left over. */
+  end(): void {
+    if (this.remaining !== 0) throw new FormatError("bytes left over");
+  }
+}

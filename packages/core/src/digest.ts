@@ -1,0 +1,181 @@
+/**
+ * Order-independent digest of a set of (key, version) pairs: per bucket of the key space, the sum modulo 2^128 of a
+ * keyed 128-bit hash. A sum and not XOR, so that a pair that is counted twice shows. The hash is MurmurHash3 x86_128
+ * (Austin Appleby, public domain): it answers "did two honest replicas diverge", not "did somebody forge a set".
+ */
+import { FormatError } from "./bytes.ts";
+import type { KeyText, ReplicaId } from "./ids.ts";
+import { invariant } from "./invariant.ts";
+import type { Timestamp } from "./timestamp.ts";
+
+/** Buckets of the key space; a key's bucket is the low bits of its hash. */
+export const DIGEST_BUCKETS = 64;
+const LANES = 4;
+
+/** Sums per bucket: four 32-bit lanes each, least significant first. */
+export class Digest {
+  readonly #lanes: Uint32Array;
+  readonly #scratch = new Uint32Array(LANES);
+
+  constructor(lanes: Uint32Array = new Uint32Array(DIGEST_BUCKETS * LANES)) {
+    invariant(lanes.length === DIGEST_BUCKETS * LANES, "digest size");
+    this.#lanes = lanes;
+  }
+
+  /** Counts a pair in. */
+  add(key: KeyText, timestamp: Timestamp, origin: ReplicaId): void {
+    const bucket = hashPair(key, timestamp, origin, this.#scratch) * LANES;
+    let carry = 0;
+    for (let lane = 0; lane < LANES; lane += 1) {
+      const sum = this.#lanes[bucket + lane]! + this.#scratch[lane]! + carry;
+      this.#lanes[bucket + lane] = sum;
+      carry = sum > 0xffff_ffff ? 1 : 0;
+    }
+  }
+
+  /** Counts a pair out that was counted in before. */
+  remove(key: KeyText, timestamp: Timestamp, origin: ReplicaId): void {
+    const bucket = hashPair(key, timestamp, origin, this.#scratch) * LANES;
+    let borrow = 0;
+    for (let lane = 0; lane < LANES; lane += 1) {
+      const difference = this.#lanes[bucket + lane]! - this.#scratch[lane]! - borrow;
+      this.#lanes[bucket + lane] = difference;
+      borrow = difference < 0 ? 1 : 0;
+    }
+  }
+
+  /** A copy with a life of its own. */
+  clone(): Digest {
+    return new Digest(this.#lanes.slice());
+  }
+
+  /** Canonical form: every lane as a big-endian 32-bit integer, 1,024 bytes in all. */
+  encode(): Uint8Array {
+    const bytes = new Uint8Array(this.#lanes.length * 4);
+    const view = new DataView(bytes.buffer);
+    this.#lanes.forEach((lane, index) => view.setUint32(index * 4, lane));
+    return bytes;
+  }
+
+  /** Reads the canonical form; throws FormatError when it has not its size. */
+  static decode(bytes: Uint8Array): Digest {
+    if (bytes.length !== DIGEST_BUCKETS * LANES * 4) throw new FormatError("digest size");
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    return new Digest(
+      Uint32Array.from({ length: DIGEST_BUCKETS * LANES }, (_, index) => view.getUint32(index * 4)),
+    );
+  }
+
+  /** The sum over all buckets as 32 hex digits: equal for equal sets. */
+  summary(): string {
+    const total = [0, 0, 0, 0];
+    for (let bucket = 0; bucket < DIGEST_BUCKETS; bucket += 1) {
+      let carry = 0;
+      for (let lane = 0; lane < LANES; lane += 1) {
+        const sum = total[lane]! + this.#lanes[bucket * LANES + lane]! + carry;
+        total[lane] = sum % 0x1_0000_0000;
+        carry = sum > 0xffff_ffff ? 1 : 0;
+      }
+    }
+    return total
+      .reverse()
+      .map((lane) => lane.toString(16).padStart(8, "0"))
+      .join("");
+  }
+
+  /** Numbers of the buckets in which two digests differ. */
+  differingBuckets(other: Digest): number[] {
+    const buckets: number[] = [];
+    for (let bucket = 0; bucket < DIGEST_BUCKETS; bucket += 1) {
+      for (let lane = bucket * LANES; lane < (bucket + 1) * LANES; lane += 1) {
+        if (this.#lanes[lane] !== other.#lanes[lane]) {
+          buckets.push(bucket);
+          break;
+        }
+      }
+    }
+    return buckets;
+  }
+}
+
+/** The bucket of a key. */
+export function digestBucket(key: KeyText): number {
+  return murmur3(key.length, (index) => key.charCodeAt(index), 0, BUCKET_SCRATCH) % DIGEST_BUCKETS;
+}
+
+const BUCKET_SCRATCH = new Uint32Array(LANES);
+const PAIR_SEED = 0x6d657368;
+
+/** Writes the hash of the pair to `out` and returns the key's bucket. */
+function hashPair(key: KeyText, timestamp: Timestamp, origin: ReplicaId, out: Uint32Array): number {
+  const bucket = digestBucket(key);
+  const version = timestamp.toString(16) + origin;
+  const split = key.length;
+  const at = (index: number): number =>
+    index < split ? key.charCodeAt(index) : version.charCodeAt(index - split);
+  murmur3(split + version.length, at, PAIR_SEED ^ split, out);
+  return bucket;
+}
+
+function rotate(value: number, by: number): number {
+  return (value << by) | (value >>> (32 - by));
+}
+
+function finalMix(value: number): number {
+  let h = value;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
+
+/** MurmurHash3 x86_128 over `length` bytes given by `at`; returns the first word, unsigned. */
+function murmur3(length: number, at: (index: number) => number, seed: number, out: Uint32Array): number {
+  const c1 = 0x239b961b;
+  const c2 = 0xab0e9789;
+  const c3 = 0x38b34ae5;
+  const c4 = 0xa1e38b93;
+  let [h1, h2, h3, h4] = [seed, seed, seed, seed];
+  const word = (from: number): number => {
+    let value = 0;
+    for (let byte = 0; byte < 4 && from + byte < length; byte += 1) value |= at(from + byte) << (byte * 8);
+    return value;
+  };
+  const blocks = length >>> 4;
+  for (let block = 0; block < blocks; block += 1) {
+    const from = block * 16;
+    h1 ^= Math.imul(rotate(Math.imul(word(from), c1), 15), c2);
+    h1 = (Math.imul((rotate(h1, 19) + h2) | 0, 5) + 0x561ccd1b) | 0;
+    h2 ^= Math.imul(rotate(Math.imul(word(from + 4), c2), 16), c3);
+    h2 = (Math.imul((rotate(h2, 17) + h3) | 0, 5) + 0x0bcaa747) | 0;
+    h3 ^= Math.imul(rotate(Math.imul(word(from + 8), c3), 17), c4);
+    h3 = (Math.imul((rotate(h3, 15) + h4) | 0, 5) + 0x96cd1c35) | 0;
+    h4 ^= Math.imul(rotate(Math.imul(word(from + 12), c4), 18), c1);
+    h4 = (Math.imul((rotate(h4, 13) + h1) | 0, 5) + 0x32ac3b17) | 0;
+  }
+  const tail = blocks * 16;
+  h4 ^= Math.imul(rotate(Math.imul(word(tail + 12), c4), 18), c1);
+  h3 ^= Math.imul(rotate(Math.imul(word(tail + 8), c3), 17), c4);
+  h2 ^= Math.imul(rotate(Math.imul(word(tail + 4), c2), 16), c3);
+  h1 ^= Math.imul(rotate(Math.imul(word(tail), c1), 15), c2);
+  h1 ^= length;
+  h2 ^= length;
+  h3 ^= length;
+  h4 ^= length;
+  h1 = (h1 + h2 + h3 + h4) | 0;
+  h2 = (h2 + h1) | 0;
+  h3 = (h3 + h1) | 0;
+  h4 = (h4 + h1) | 0;
+  h1 = finalMix(h1);
+  h2 = finalMix(h2);
+  h3 = finalMix(h3);
+  h4 = finalMix(h4);
+  h1 = (h1 + h2 + h3 + h4) | 0;
+  h2 = (h2 + h1) | 0;
+  h3 = (h3 + h1) | 0;
+  h4 = (h4 + h1) | 0;
+  out[0] = h1;
+  out[1] = h2;
+  out[2] = h3;
+  out[3] = h4;
+  return h1 >>> 0;
+}

@@ -1,0 +1,147 @@
+/**
+ * Offers what a replica has to the mesh that its successor joined (rule M2), in two rounds: first everything while
+ * writes go on, then, with writes held for a moment, what has come in meanwhile. Every record that is not in the entry
+ * of its key was covered by one that is, so entries are all that has to be offered.
+ */
+import type { ReplicaId } from "../ids.ts";
+import { FRAME_BYTES_TARGET } from "../limits.ts";
+import type { WriteRecord } from "../record.ts";
+import type { Replica } from "../replica/replica.ts";
+import { findForks, type Forks, hasTaken, isCovered } from "../session/coverage.ts";
+import type { Joiner } from "../session/joiner.ts";
+import type { Outbox } from "../session/outbox.ts";
+import type { KeyText } from "../ids.ts";
+import type { Entry } from "../entry.ts";
+import type { MemberSet } from "../member-set.ts";
+import type { ScanRequest, ScanResult } from "../table.ts";
+import { type VersionVector } from "../version-vector.ts";
+
+const CHUNK_BYTES = 4 * FRAME_BYTES_TARGET;
+
+export interface HandoverParts {
+  /** The replica that is replaced, and its outbox for scans of its tables. */
+  readonly old: Replica;
+  readonly oldOutbox: Outbox;
+  readonly joiner: Joiner;
+  /** What the mesh has, as far as the successor was told; asked anew for every chunk. */
+  readonly meshVector: () => VersionVector;
+  readonly meshMembers: () => MemberSet;
+  /** Holds the old replica's writes and links from now on. */
+  readonly freeze: () => void;
+}
+
+export class Handover {
+  readonly #parts: HandoverParts;
+  readonly #startVector: VersionVector;
+  #forks: Forks = new Map();
+  #frozen = false;
+  #stopped = false;
+
+  constructor(parts: HandoverParts) {
+    this.#parts = parts;
+    this.#startVector = parts.old.durableVector;
+  }
+
+  start(): void {
+    this.#scanEntries(undefined);
+  }
+
+  /** Nothing more is offered. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #scan(request: ScanRequest, done: (result: ScanResult) => void): void {
+    this.#parts.oldOutbox.scan(request, (result) => {
+      if (!this.#stopped) done(result);
+    });
+  }
+
+  #scanEntries(after: KeyText | undefined): void {
+    this.#scan({ kind: "entries", after, bytesMax: CHUNK_BYTES, skipDamaged: true }, (result) => {
+      if (result.kind !== "entries") return this.#parts.joiner.fail("the old state cannot be read");
+      const last = result.entries.at(-1);
+      this.#offerEntries(result.entries, () => {
+        if (result.done || last === undefined) this.#freeze();
+        else this.#scanEntries(last.winner.key);
+      });
+    });
+  }
+
+  #offerEntries(entries: readonly Entry[], next: () => void): void {
+    const { old, joiner } = this.#parts;
+    const mesh = this.#parts.meshVector();
+    this.#forks = findForks(old.id, old.identity.starts, old.vector, mesh);
+    const records: WriteRecord[] = [];
+    for (const { winner, siblings } of entries) {
+      for (const record of [winner, ...siblings]) {
+        if (!isCovered(record, mesh, this.#parts.meshMembers(), this.#forks)) records.push(record);
+      }
+    }
+    if (records.length === 0) return next();
+    const sent = joiner.offer({ kind: "offer", records, forks: this.#forks, end: undefined }, () => {
+      if (!this.#stopped) next();
+    });
+    if (!sent) joiner.fail("the source went away");
+  }
+
+  #freeze(): void {
+    this.#parts.freeze();
+    this.#frozen = true;
+    this.oldDurable();
+  }
+
+  /** The old replica has made a group durable: once nothing is under way there, the second round begins. */
+  oldDurable(): void {
+    const { old } = this.#parts;
+    if (!this.#frozen || this.#stopped || old.hasChanges || old.isCommitting) return;
+    this.#frozen = false;
+    const origins = [...old.vector.origins()].filter((o) => old.vector.get(o) > this.#startVector.get(o));
+    this.#scanLogs(origins, this.#startVector);
+  }
+
+  #scanLogs(origins: readonly ReplicaId[], from: VersionVector): void {
+    const { old } = this.#parts;
+    const [origin, ...rest] = origins;
+    if (origin === undefined) return this.#end();
+    const request = {
+      kind: "log",
+      origin,
+      after: from.get(origin),
+      upTo: old.vector.get(origin),
+      bytesMax: CHUNK_BYTES,
+      skipDamaged: true,
+    } as const;
+    this.#scan(request, (result) => {
+      if (result.kind !== "log") return this.#parts.joiner.fail("the old log cannot be read");
+      const keys = new Set(result.records.map((record) => record.key));
+      const entries = [...keys].map((key) => old.entry(key)).filter((entry) => entry !== undefined);
+      const last = result.records.at(-1);
+      this.#offerEntries(entries, () => {
+        if (result.done || last === undefined) return this.#scanLogs(rest, from);
+        const reached = from.clone();
+        reached.advance(origin, { ...old.vector.position(origin), timestamp: last.timestamp });
+        this.#scanLogs(origins, reached);
+      });
+    });
+  }
+
+  #end(): void {
+    const { old, joiner } = this.#parts;
+    const end = { predecessor: old.id, vector: everythingIn(old) };
+    const sent = joiner.offer({ kind: "offer", records: [], forks: this.#forks, end }, () => {
+      if (!this.#stopped) joiner.finish();
+    });
+    if (!sent) joiner.fail("the source went away");
+  }
+}
+
+/** All that the replica has of any origin, under its own versions or adopted from predecessors of peers. */
+function everythingIn(replica: Replica): VersionVector {
+  const vector = replica.vector.clone();
+  for (const [, { succession }] of replica.members.entries()) {
+    if (succession === undefined || !hasTaken(replica.vector, succession)) continue;
+    vector.merge(succession.offered);
+  }
+  return vector;
+}

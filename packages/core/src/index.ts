@@ -1,0 +1,92 @@
+/** The pure core of meshkv: no I/O, no clock, no randomness of its own, no dependency. */
+export { ByteReader, ByteWriter, FormatError } from "./bytes.ts";
+export {
+  ChangeSet,
+  type EntryChange,
+  type LogCut,
+  type SettledConflict,
+  type StateSection,
+} from "./change-set.ts";
+export { type Context, EMPTY_CONTEXT } from "./context.ts";
+export { crc32c } from "./crc32c.ts";
+export { Digest, DIGEST_BUCKETS, digestBucket } from "./digest.ts";
+export { conflictsOf, decodeEntry, encodeEntry, type Entry, hasSameContent, isLive } from "./entry.ts";
+export { ERROR_CODES, type ErrorCode, MeshkvError } from "./error-code.ts";
+export { Host, type HostAction, type HostConfig, type HostEnvironment, type Slot } from "./host/host.ts";
+export { HybridClock } from "./hybrid-clock.ts";
+export {
+  idFromWords,
+  type KeyText,
+  keyTextFromBytes,
+  keyTextToBytes,
+  parseReplicaId,
+  type ReplicaId,
+  type StartId,
+  UNKNOWN_START,
+} from "./ids.ts";
+export { invariant, InvariantError } from "./invariant.ts";
+export {
+  BATCH_BYTES_MAX,
+  BATCH_WRITES_MAX,
+  CLOCK_DRIFT_MS_MAX,
+  CLOCK_MARK_AHEAD_MS,
+  FRAME_BYTES_TARGET,
+  KEY_BYTES_MAX,
+  PAGE_BYTES_MAX,
+  PAGE_SIZE_DEFAULT,
+  PAGE_SIZE_MAX,
+  PEER_MESSAGE_BYTES_MAX,
+  PREFIX_DELETE_BATCH,
+  TTL_MS_MAX,
+  TTL_MS_MIN,
+  VALUE_BYTES_CEILING,
+  VALUE_BYTES_MAX,
+} from "./limits.ts";
+export { type Member, MemberSet, readMembers, type Succession, writeMembers } from "./member-set.ts";
+export { contextOf, covers, mergeRecord } from "./merge.ts";
+export { commonTimestamp, isForked, type Position, positionAt, ZERO_POSITION } from "./position.ts";
+export {
+  type Adoption,
+  compareRecords,
+  decodeRecord,
+  isExpired,
+  isSameWrite,
+  makeRecord,
+  originalTimestamp,
+  rankOf,
+  type RecordFields,
+  type WriteRecord,
+} from "./record.ts";
+export { computeFloor, computeHorizon, type HorizonBound, type MemberKnowledge } from "./replica/horizon.ts";
+export { Replica } from "./replica/replica.ts";
+export type { Write } from "./replica/write.ts";
+export {
+  compareMeshes,
+  decodeState,
+  emptyProgress,
+  foundingState,
+  type Identity,
+  type MeshId,
+  type Progress,
+  type ReplicaState,
+  type Start,
+} from "./replica/state.ts";
+export { decodeMessage, encodeMessage } from "./session/codec.ts";
+export { judge, type Verdict } from "./session/handshake.ts";
+export type { JoinPhase } from "./session/joiner.ts";
+export type { Frame, Hello, PeerMessage, PeerState } from "./session/messages.ts";
+export type { Action, LinkId } from "./session/outbox.ts";
+export { Peering } from "./session/peering.ts";
+export { PEERING_DEFAULTS, type PeeringConfig } from "./session/peering-config.ts";
+export type { LinkInfo, Session, SessionMode } from "./session/session.ts";
+export type { ExpiryRow, ScanRequest, ScanResult, Table } from "./table.ts";
+export {
+  EPOCH_MS,
+  TICKS_PER_MS,
+  type Timestamp,
+  TIMESTAMP_MAX,
+  timestampFromMs,
+  timestampToMs,
+} from "./timestamp.ts";
+export { compareVersions, formatVersion, parseVersion, type Version } from "./version.ts";
+export { readVector, VersionVector, writeVector } from "./version-vector.ts";

@@ -1,0 +1,34 @@
+/** Every limit with its reason. They bind clients' doors; between peers only the ceilings hold. */
+
+const MIB = 1024 * 1024;
+
+/** A key has 1 to this many bytes: it is repeated in every record, index and context. */
+export const KEY_BYTES_MAX = 1024;
+/** A value's default limit; a server may be told another, up to the ceiling. */
+export const VALUE_BYTES_MAX = MIB;
+/** No server may be told a greater value limit: a record must fit a peer's message. */
+export const VALUE_BYTES_CEILING = 64 * MIB;
+/** Writes in one batch: a batch is one engine batch and one frame. */
+export const BATCH_WRITES_MAX = 1000;
+/** Keys and values of one batch together. */
+export const BATCH_BYTES_MAX = 4 * MIB;
+/** Entries of a page when the caller names no size. */
+export const PAGE_SIZE_DEFAULT = 1000;
+/** Greater page sizes are clamped to this. */
+export const PAGE_SIZE_MAX = 10_000;
+/** Payload of a page; at least one entry is sent. */
+export const PAGE_BYTES_MAX = 2 * MIB;
+/** A TTL is at least this long: clocks of peers differ by fractions of it. */
+export const TTL_MS_MIN = 1000;
+/** Ten years: a longer deadline is no cache, and the clock ends in 2093. */
+export const TTL_MS_MAX = 10 * 365 * 24 * 3600 * 1000;
+/** Keys that one commit of a prefix delete removes. */
+export const PREFIX_DELETE_BATCH = 1000;
+/** Target size of a frame between peers; one batch or one record may be larger. */
+export const FRAME_BYTES_TARGET = 64 * 1024;
+/** What peers must take: the greatest batch or record, with room for its contexts. */
+export const PEER_MESSAGE_BYTES_MAX = VALUE_BYTES_CEILING + 8 * MIB;
+/** A remote timestamp further ahead of the wall clock than this is refused (rule C1). */
+export const CLOCK_DRIFT_MS_MAX = 60_000;
+/** How far the persisted high-water mark runs ahead of the clock's use. */
+export const CLOCK_MARK_AHEAD_MS = 1000;

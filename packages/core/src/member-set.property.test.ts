@@ -1,0 +1,199 @@
+import { damagedBytes, isAccepted, members, memberSets, replicaId, successions } from "@meshkv/testing";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ByteReader, ByteWriter, FormatError } from "./bytes.ts";
+import { MemberSet, readMembers, writeMembers } from "./member-set.ts";
+
+const memberIds = fc.integer({ min: 1, max: 5 }).map(replicaId);
+
+function encode(set: MemberSet): Uint8Array {
+  const writer = new ByteWriter();
+  writeMembers(writer, set);
+  return writer.finish();
+}
+
+/** The bytes as text: compared faster. */
+function textOf(set: MemberSet): string {
+  return encode(set).join();
+}
+
+function decode(bytes: Uint8Array): MemberSet {
+  const reader = new ByteReader(bytes);
+  const set = readMembers(reader);
+  reader.end();
+  return set;
+}
+
+describe("merging member sets", () => {
+  it("is commutative, associative and idempotent, to the byte", () => {
+    fc.assert(
+      fc.property(memberSets(), memberSets(), memberSets(), (a, b, c) => {
+        expect(textOf(a.merge(b))).toBe(textOf(b.merge(a)));
+        expect(textOf(a.merge(b).merge(c))).toBe(textOf(a.merge(b.merge(c))));
+        expect(textOf(a.merge(a))).toBe(textOf(a));
+        expect(textOf(a.merge(b).merge(b))).toBe(textOf(a.merge(b)));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("changes neither side", () => {
+    fc.assert(
+      fc.property(memberSets(), memberSets(), (a, b) => {
+        const [before, other] = [encode(a), encode(b)];
+        a.merge(b);
+        expect([encode(a), encode(b)]).toEqual([before, other]);
+      }),
+    );
+  });
+
+  it("knows everyone that either side knew; removal wins and is final", () => {
+    fc.assert(
+      fc.property(memberSets(), memberSets(), (a, b) => {
+        const both = a.merge(b);
+        const ids = new Set([...a.entries(), ...b.entries()].map(([id]) => id));
+        expect(new Set([...both.entries()].map(([id]) => id))).toEqual(ids);
+        for (const id of ids) {
+          expect(both.isRemoved(id)).toBe(a.isRemoved(id) || b.isRemoved(id));
+          expect(both.has(id)).toBe(!both.isRemoved(id));
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("takes the latest address, and the latest note of a succession", () => {
+    fc.assert(
+      fc.property(members(), members(), memberIds, (one, other, id) => {
+        const merged = new MemberSet([[id, one]]).merge(new MemberSet([[id, other]])).get(id);
+        const latest = Math.max(one.addressTimestamp, other.addressTimestamp);
+        expect(merged?.addressTimestamp).toBe(latest);
+        const addresses = [one, other].filter((m) => m.addressTimestamp === latest).map((m) => m.address);
+        expect(addresses).toContain(merged?.address);
+        const notes = [one.succession, other.succession].flatMap((note) =>
+          note === undefined ? [] : [note],
+        );
+        expect(merged?.succession?.adoptedAt).toBe(
+          notes
+            .map((note) => note.adoptedAt)
+            .sort((x, y) => x - y)
+            .at(-1),
+        );
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("a member set", () => {
+  it("is a current or a removed member, or unknown, for every replica, and lists them ascending", () => {
+    fc.assert(
+      fc.property(memberSets(), fc.integer({ min: 1, max: 6 }).map(replicaId), (set, id) => {
+        const known = set.get(id);
+        expect(set.has(id)).toBe(known?.removed === false);
+        expect(set.isRemoved(id)).toBe(known?.removed === true);
+        expect(set.current()).toEqual(set.current().toSorted());
+        expect(set.removed()).toEqual(set.removed().toSorted());
+        expect(set.current().length + set.removed().length).toBe([...set.entries()].length);
+        expect(set.current().includes(id)).toBe(set.has(id));
+        expect(set.removed().includes(id)).toBe(set.isRemoved(id));
+      }),
+    );
+  });
+
+  it("never takes a removed replica back", () => {
+    fc.assert(
+      fc.property(
+        memberSets(),
+        memberIds,
+        fc.array(members()),
+        fc.array(memberSets()),
+        (set, id, told, others) => {
+          let later = set.without(id);
+          for (const member of told) later = later.with(id, { ...member, removed: false });
+          for (const other of others) later = other.merge(later);
+          expect(later.isRemoved(id)).toBe(true);
+          expect(later.current()).not.toContain(id);
+        },
+      ),
+    );
+  });
+
+  it("keeps the address of a removed member, and the note that comes with its removal", () => {
+    fc.assert(
+      fc.property(memberSets(), memberIds, successions(), (set, id, note) => {
+        const removed = set.without(id, note);
+        expect(removed.get(id)?.address).toBe(set.get(id)?.address ?? "");
+        expect(removed.get(id)?.addressTimestamp).toBe(set.get(id)?.addressTimestamp ?? 0);
+        const kept = set.get(id)?.succession;
+        expect([note, kept]).toContainEqual(removed.get(id)?.succession);
+        expect(removed.without(id).get(id)?.succession).toEqual(removed.get(id)?.succession);
+      }),
+    );
+  });
+
+  it("has joiners until anyone has heard that they finished", () => {
+    fc.assert(
+      fc.property(memberSets(), memberSets(), memberIds, (a, b, id) => {
+        const confirmed = a.confirming(id);
+        expect(confirmed.joining().map(([joiner]) => joiner)).toEqual(
+          a.current().filter((joiner) => joiner !== id && a.get(joiner)?.admittedBy !== undefined),
+        );
+        const later = b.merge(a).merge(confirmed);
+        expect(a.get(id) === undefined || later.get(id)?.admittedBy === undefined).toBe(true);
+        expect(confirmed.has(id)).toBe(a.has(id));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("equals another exactly when their bytes are equal", () => {
+    fc.assert(
+      fc.property(memberSets(), memberSets(), (a, b) => {
+        expect(a.equals(b)).toBe(textOf(a) === textOf(b));
+        expect(a.equals(decode(encode(a)))).toBe(true);
+        expect(a.merge(b).equals(b.merge(a))).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("the bytes of a member set", () => {
+  it("round-trip, the same for every order of learning", () => {
+    fc.assert(
+      fc.property(memberSets(), (set) => {
+        const bytes = encode(set);
+        expect(encode(decode(bytes))).toEqual(bytes);
+        expect(encode(new MemberSet([...set.entries()].toReversed()))).toEqual(bytes);
+        expect(new Map(decode(bytes).entries()).size).toBe([...set.entries()].length);
+      }),
+    );
+  });
+
+  it("have one form only, and fail only as misshapen", () => {
+    fc.assert(
+      fc.property(damagedBytes(memberSets().map(encode)), (bytes) => {
+        const taken: MemberSet[] = [];
+        isAccepted(() => taken.push(decode(bytes)));
+        for (const set of taken) expect(encode(set)).toEqual(bytes);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("are refused with a member twice, out of order, or with a flag that is not known", () => {
+    const member = (id: number, flags: number): Uint8Array =>
+      new ByteWriter().id(replicaId(id)).u8(flags).text("").u64(0).finish();
+    const set = (...all: readonly Uint8Array[]): Uint8Array =>
+      all.reduce((writer, bytes) => writer.raw(bytes), new ByteWriter().varint(all.length)).finish();
+    expect(decode(set(member(1, 0), member(2, 1))).removed()).toEqual([replicaId(2)]);
+    for (const wrong of [
+      set(member(1, 0), member(1, 0)),
+      set(member(2, 0), member(1, 0)),
+      set(member(1, 8)),
+    ]) {
+      expect(() => decode(wrong)).toThrow(FormatError);
+    }
+  });
+});

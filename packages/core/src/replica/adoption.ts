@@ -1,0 +1,92 @@
+/** How a record of another log becomes one of this replica's own (rules M2 and F4). Pure. */
+import type { Entry } from "../entry.ts";
+import { isSameWrite, makeRecord, originalTimestamp, rankOf, type WriteRecord } from "../record.ts";
+import { type Timestamp, timestampFromMs } from "../timestamp.ts";
+import type { Version } from "../version.ts";
+
+/** Whether the write is here already, under its own version or adopted. */
+export function knowsWrite(entry: Entry | undefined, record: WriteRecord): boolean {
+  if (entry === undefined) return false;
+  return isSameWrite(entry.winner, record) || entry.siblings.some((sibling) => isSameWrite(sibling, record));
+}
+
+/** Whether a forgotten tombstone may have beaten the record here and not elsewhere. */
+export function mustRaise(entry: Entry | undefined, record: WriteRecord, horizon: Timestamp): boolean {
+  if (record.isDelete) return false;
+  if (entry === undefined) return true;
+  const { winner } = entry;
+  if (originalTimestamp(winner) > originalTimestamp(record) || rankOf(winner) > horizon) return false;
+  return winner.isDelete || winner.adopted?.raised === true || hasForgettableDeadline(winner, horizon);
+}
+
+function hasForgettableDeadline(record: WriteRecord, horizon: Timestamp): boolean {
+  return record.expiresAtMs > 0 && timestampFromMs(record.expiresAtMs) <= horizon;
+}
+
+/**
+ * The records that adopting one makes, in order and as one batch: the adoption, and before it, if need be, a winner that
+ * is stated again.
+ * @param isOffered by a rejoining replica: what another mesh, or an earlier time, has raised is judged anew
+ * @param nextVersion issues the adopter's versions
+ */
+export function adoptionsOf(
+  entry: Entry | undefined,
+  record: WriteRecord,
+  horizon: Timestamp,
+  isOffered: boolean,
+  nextVersion: () => Version,
+): WriteRecord[] {
+  const ownRank = isOffered ? Math.min(rankOf(record), originalTimestamp(record)) : rankOf(record);
+  if (mustRaise(entry, record, horizon) && horizon > ownRank) {
+    return [adoptRecord(record, nextVersion(), horizon, true, false)];
+  }
+  const isRaised = !isOffered && record.adopted?.raised === true;
+  const restated = winnerToRestate(entry, record, ownRank);
+  if (restated === undefined) return [adoptRecord(record, nextVersion(), ownRank, isRaised, false)];
+  const wasRaised = restated.adopted?.raised === true;
+  return [
+    adoptRecord(restated, nextVersion(), rankOf(restated), wasRaised, true),
+    adoptRecord(record, nextVersion(), ownRank, isRaised, false),
+  ];
+}
+
+/**
+ * What beats the adopted put here may be forgotten elsewhere, and then nothing there would beat it: so a delete or a
+ * deadline that wins travels before it.
+ */
+function winnerToRestate(
+  entry: Entry | undefined,
+  record: WriteRecord,
+  rank: Timestamp,
+): WriteRecord | undefined {
+  if (entry === undefined || record.isDelete || rankOf(entry.winner) < rank) return undefined;
+  return entry.winner.isDelete || entry.winner.expiresAtMs > 0 ? entry.winner : undefined;
+}
+
+/** The record under the adopter's version; it keeps its content and its original's name, and never competes above itself. */
+function adoptRecord(
+  record: WriteRecord,
+  version: Version,
+  rank: Timestamp,
+  raised: boolean,
+  moreFollows: boolean,
+): WriteRecord {
+  const original = record.adopted ?? record;
+  return makeRecord({
+    timestamp: version.timestamp,
+    origin: version.origin,
+    key: record.key,
+    isDelete: record.isDelete,
+    value: record.value,
+    expiresAtMs: record.expiresAtMs,
+    context: record.context,
+    moreFollows,
+    adopted: {
+      timestamp: original.timestamp,
+      origin: original.origin,
+      checksum: original.checksum,
+      rank: Math.min(rank, version.timestamp),
+      raised,
+    },
+  });
+}

@@ -1,0 +1,498 @@
+/**
+ * One replica's own state and what may happen to it: writes, records that arrive, adoption, forgetting. It knows no
+ * peer, no disk and no time of day: it collects changes into a commit group, and is told when the group is durable.
+ *
+ * Two positions are kept apart throughout. *Pending* state includes everything that was accepted; decisions are made on
+ * it. *Durable* state is what the last finished group made durable; only that is told to anybody (rules W2, S7).
+ */
+import { ChangeSet, type StateSection } from "../change-set.ts";
+import type { Digest } from "../digest.ts";
+import { conflictsOf, type Entry } from "../entry.ts";
+import { HybridClock } from "../hybrid-clock.ts";
+import type { KeyText, ReplicaId, StartId } from "../ids.ts";
+import { invariant } from "../invariant.ts";
+import { CLOCK_DRIFT_MS_MAX, CLOCK_MARK_AHEAD_MS } from "../limits.ts";
+import type { MemberSet } from "../member-set.ts";
+import { contextOf, covers, mergeRecord } from "../merge.ts";
+import { type Position, positionAt } from "../position.ts";
+import { compareRecords, isSameWrite, makeRecord, rankOf, type WriteRecord } from "../record.ts";
+import type { Table } from "../table.ts";
+import { TICKS_PER_MS, type Timestamp, timestampFromMs } from "../timestamp.ts";
+import { VersionVector } from "../version-vector.ts";
+import type { Version } from "../version.ts";
+import { adoptionsOf, knowsWrite, mustRaise } from "./adoption.ts";
+import { countWinner } from "./count-winner.ts";
+import { LogTail } from "./log-tail.ts";
+import type { Write } from "./write.ts";
+import { type Lag, RecentTimestamps } from "./recent-timestamps.ts";
+import {
+  encodeIdentity,
+  encodeMembers,
+  encodeProgress,
+  type Identity,
+  type ReplicaState,
+  type Start,
+} from "./state.ts";
+
+/** Starts that are remembered; older ones matter only to copies of the directory that are as old. */
+const STARTS_MAX = 256;
+/** How far the clock's mark runs ahead of a clock that is itself ahead of the wall. */
+const MARK_STEP_MS = 100;
+
+/** One replica's state; see the head of this file for what is pending and what is durable. */
+export class Replica {
+  /** Issues versions, and has observed everything that arrived. */
+  readonly clock: HybridClock;
+  readonly #table: Table;
+  #identity: Identity;
+  #members: MemberSet;
+  #durableMembers: MemberSet;
+  readonly #vector: VersionVector;
+  #durableVector: VersionVector;
+  #horizon: Timestamp;
+  #horizonMembers: ReadonlySet<ReplicaId>;
+  readonly #floors: Map<ReplicaId, Timestamp>;
+  readonly #digest: Digest;
+  #durableDigest: Digest;
+  #keys: number;
+  #logBytes: number;
+  #copied = new VersionVector();
+  readonly #recentOwn = new RecentTimestamps();
+  #clockMark: Timestamp;
+  #durableClockMark: Timestamp;
+  #group: ChangeSet;
+  #inFlight:
+    | {
+        readonly group: ChangeSet;
+        readonly vector: VersionVector;
+        readonly digest: Digest;
+        readonly members: MemberSet;
+      }
+    | undefined;
+  readonly #dirty = new Set<StateSection>();
+  readonly #tail = new LogTail();
+
+  /** Continues from recovered state; call {@link beginStart} before the first write. */
+  constructor(state: ReplicaState, table: Table) {
+    const { progress } = state;
+    this.#table = table;
+    this.#identity = state.identity;
+    this.#members = state.members;
+    this.#durableMembers = state.members;
+    this.#vector = progress.vector.clone();
+    this.#durableVector = progress.vector.clone();
+    this.#horizon = progress.horizon;
+    this.#horizonMembers = progress.horizonMembers;
+    this.#floors = new Map(progress.floors);
+    this.#digest = progress.digest.clone();
+    this.#durableDigest = progress.digest.clone();
+    this.#keys = progress.keys;
+    this.#logBytes = progress.logBytes;
+    this.#clockMark = progress.clockMark;
+    this.#durableClockMark = progress.clockMark;
+    this.clock = new HybridClock(progress.clockMark);
+    for (const [, { timestamp }] of progress.vector.entries()) this.clock.observe(timestamp);
+    this.#group = new ChangeSet(1);
+  }
+
+  /** Identity of this copy of the data. */
+  get id(): ReplicaId {
+    return this.#identity.replicaId;
+  }
+  /** Who this replica is, its mesh and its starts. */
+  get identity(): Identity {
+    return this.#identity;
+  }
+  /** The current process start. Throws before {@link beginStart}. */
+  get start(): Start {
+    const start = this.#identity.starts.at(-1);
+    invariant(start !== undefined, "a replica writes only after beginStart");
+    return start;
+  }
+  /** The member set, pending changes included. */
+  get members(): MemberSet {
+    return this.#members;
+  }
+  /** The member set as peers may be told it. */
+  get durableMembers(): MemberSet {
+    return this.#durableMembers;
+  }
+  /** What was accepted, pending records included. Do not change it. */
+  get vector(): VersionVector {
+    return this.#vector;
+  }
+  /** What is durable: peers may be told it. Do not change it. */
+  get durableVector(): VersionVector {
+    return this.#durableVector;
+  }
+  /** Up to where everything may be forgotten (rule F1). */
+  get horizon(): Timestamp {
+    return this.#horizon;
+  }
+  /** The members that the horizon waited for when it last moved. */
+  get horizonMembers(): ReadonlySet<ReplicaId> {
+    return this.#horizonMembers;
+  }
+  /** Per origin, up to where its log may have been cut (rule F3). */
+  get floors(): ReadonlyMap<ReplicaId, Timestamp> {
+    return this.#floors;
+  }
+  /** Digest of the durable entries whose winner is a put without deadline (rule E1). */
+  get durableDigest(): Digest {
+    return this.#durableDigest;
+  }
+  /** Keys whose winner is a put, expired ones included until they are forgotten. */
+  get liveKeys(): number {
+    return this.#keys;
+  }
+  /** Bytes of records in all logs. */
+  get logBytes(): number {
+    return this.#logBytes;
+  }
+  /** How far a peer that has this replica's log up to `timestamp` is behind it. */
+  lagOf(timestamp: Timestamp, nowMs: number): Lag {
+    return this.#recentOwn.lagBehind(timestamp, nowMs);
+  }
+  /** Versions up to here may be acknowledged before they are durable (rule W4). */
+  get durableClockMark(): Timestamp {
+    return this.#durableClockMark;
+  }
+  /** Number of the group that collects now: what is changed now is durable when that group is. */
+  get groupNumber(): number {
+    return this.#group.number;
+  }
+  /** Rough size of what waits to be committed, in bytes. */
+  get pendingBytes(): number {
+    return this.#group.bytes + (this.#inFlight?.group.bytes ?? 0);
+  }
+
+  /** The entry of a key with everything that is under way. */
+  entry(key: KeyText): Entry | undefined {
+    const change = this.#group.entries.get(key) ?? this.#inFlight?.group.entries.get(key);
+    return change === undefined ? this.#table.entry(key) : change.after;
+  }
+
+  /** Begins a new process start (rule M5). Nothing may be written before the group that it fills is durable. */
+  beginStart(id: StartId, recovered: Timestamp = this.#vector.get(this.id)): void {
+    // A replica that never began is nowhere on disk yet: its first group writes all of it.
+    if (this.#identity.starts.length === 0) this.#dirty.add("members").add("progress");
+    const starts = [...this.#identity.starts, { id, recovered, confirmed: false }];
+    this.setIdentity({ ...this.#identity, starts: starts.slice(-STARTS_MAX) });
+  }
+
+  /** Replaces the identity, durably with the next group. */
+  setIdentity(identity: Identity): void {
+    this.#identity = identity;
+    this.#touch("identity");
+  }
+
+  /** Remembers that peers hold positions of a start of this replica. */
+  confirmStart(id: StartId): void {
+    const { starts } = this.#identity;
+    const known = starts.find((start) => start.id === id);
+    if (known === undefined || known.confirmed) return;
+    this.setIdentity({
+      ...this.#identity,
+      starts: starts.map((s) => (s.id === id ? { ...s, confirmed: true } : s)),
+    });
+  }
+
+  /** Replaces the member set by one that knows at least as much. */
+  setMembers(members: MemberSet): void {
+    if (members.equals(this.#members)) return;
+    this.#members = members;
+    this.#touch("members");
+  }
+
+  /** A position of this replica's own log, on the branch of the start in which the timestamp was issued. */
+  ownPosition(timestamp: Timestamp): Position {
+    const { starts } = this.#identity;
+    for (let index = starts.length - 1; index >= 0; index -= 1) {
+      const start = starts[index];
+      if (start !== undefined && timestamp > start.recovered) {
+        return { timestamp, start: start.id, recovered: start.recovered };
+      }
+    }
+    return positionAt(timestamp);
+  }
+
+  /** Writes a batch as one atomic unit and returns its records (rules W1, W3, W6). */
+  write(writes: readonly Write[], nowMs: number): readonly WriteRecord[] {
+    const last = writes.length - 1;
+    return writes.map(({ key, value, expiresAtMs }, index) => {
+      const entry = this.entry(key);
+      const record = makeRecord({
+        timestamp: this.clock.tick(nowMs),
+        origin: this.id,
+        key,
+        isDelete: value === undefined,
+        value: value ?? EMPTY,
+        expiresAtMs: value === undefined ? 0 : expiresAtMs,
+        context: contextOf(entry, this.#horizon, this.#horizonMembers),
+        moreFollows: index < last,
+        adopted: undefined,
+      });
+      invariant(
+        entry === undefined || compareRecords(record, entry.winner) > 0,
+        "a new write beats what it replaces",
+      );
+      this.#appendOwn(record, nowMs);
+      this.#merge(entry, record, nowMs);
+      return record;
+    });
+  }
+
+  /** Claims the present for an idle origin: peers may then forget up to here. */
+  claimIdle(nowMs: number): void {
+    this.#advanceOwn(this.clock.tick(nowMs));
+  }
+
+  /** Observes a tick of its own so that whoever sees it knows everything decided before (rule M1). */
+  tick(nowMs: number): Timestamp {
+    const timestamp = this.clock.tick(nowMs);
+    this.#advanceOwn(timestamp);
+    return timestamp;
+  }
+
+  /** Accepts records of an origin's log that lie above this replica's position (rules S3, S4, F4), then its claim. */
+  accept(origin: ReplicaId, records: readonly WriteRecord[], claim: Position, nowMs: number): void {
+    const covered = this.#vector.get(origin);
+    for (const record of records) {
+      if (record.timestamp <= covered) continue;
+      this.clock.observe(record.timestamp);
+      this.#append(record);
+      // The copied entries reflect it, and what the source has forgotten since it came must not be judged again.
+      if (record.timestamp <= this.#copied.get(origin)) continue;
+      const entry = this.entry(record.key);
+      // An adopted record competes by an older timestamp than its version: what beat it may be forgotten here as well.
+      if (
+        rankOf(record) <= this.#horizon &&
+        mustRaise(entry, record, this.#horizon) &&
+        !knowsWrite(entry, record)
+      ) {
+        this.#adoptAs(entry, record, nowMs, false);
+      } else {
+        this.#merge(entry, record, nowMs);
+      }
+    }
+    if (this.#vector.advance(origin, claim)) this.#touch("progress");
+    this.clock.observe(claim.timestamp);
+    this.#keepMark(nowMs);
+  }
+
+  /**
+   * Adopts a record that a rejoining replica offers (rule M2) as a record of this replica's own log. Offered writes that
+   * are already here, under whatever version, or that a write here has seen, are left alone; returns whether it adopted.
+   */
+  adopt(record: WriteRecord, nowMs: number): boolean {
+    const entry = this.entry(record.key);
+    if (knowsWrite(entry, record)) return false;
+    if (entry !== undefined && [entry.winner, ...entry.siblings].some((known) => covers(known, record)))
+      return false;
+    this.#adoptAs(entry, record, nowMs, true);
+    return true;
+  }
+
+  #adoptAs(entry: Entry | undefined, record: WriteRecord, nowMs: number, isOffered: boolean): void {
+    // A record from a clock that ran ahead competes as of now, and its timestamp drags nobody along (rule C5).
+    if (record.timestamp <= timestampFromMs(nowMs + CLOCK_DRIFT_MS_MAX)) this.clock.observe(record.timestamp);
+    const nextVersion = (): Version => ({ timestamp: this.clock.tick(nowMs), origin: this.id });
+    for (const adopted of adoptionsOf(entry, record, this.#horizon, isOffered, nextVersion)) {
+      this.#appendOwn(adopted, nowMs);
+      this.#merge(this.entry(record.key), adopted, nowMs);
+    }
+  }
+
+  #appendOwn(record: WriteRecord, nowMs: number): void {
+    invariant(record.timestamp > this.#vector.get(this.id), "own versions only grow");
+    this.#append(record);
+    this.#recentOwn.add(record.timestamp);
+    this.#advanceOwn(record.timestamp);
+    this.#keepMark(nowMs);
+  }
+
+  #append(record: WriteRecord): void {
+    this.#group.records.push(record);
+    this.#group.bytes += record.bytes.length * 2 + 64;
+    this.#logBytes += record.bytes.length;
+    this.#tail.add(record);
+  }
+
+  #advanceOwn(timestamp: Timestamp): void {
+    const { id, recovered } = this.start;
+    this.#vector.advance(this.id, { timestamp, start: id, recovered });
+    this.#touch("progress");
+  }
+
+  #keepMark(nowMs: number): void {
+    const half = (CLOCK_MARK_AHEAD_MS / 2) * TICKS_PER_MS;
+    const last = this.clock.last;
+    if (this.#clockMark - last >= Math.min(half, (MARK_STEP_MS / 2) * TICKS_PER_MS)) return;
+    this.#clockMark = Math.max(
+      last + MARK_STEP_MS * TICKS_PER_MS,
+      timestampFromMs(nowMs + CLOCK_MARK_AHEAD_MS),
+    );
+    this.#touch("progress");
+  }
+
+  #merge(before: Entry | undefined, record: WriteRecord, nowMs: number): void {
+    const after = mergeRecord(before, record);
+    if (after === before) return;
+    if (before !== undefined) {
+      for (const loser of conflictsOf(before)) {
+        if (after.winner === loser || after.siblings.includes(loser) || isSameWrite(loser, record)) continue;
+        this.#group.settled.push({ record: loser, settledAtMs: nowMs });
+      }
+    }
+    this.setEntry(record.key, after);
+  }
+
+  /**
+   * Takes an entry over from a source (rule M1). Tombstones that the source's logs tell no more get rows in the logs
+   * here: by these they are found when they may be forgotten.
+   */
+  copy(entry: Entry, floors: ReadonlyMap<ReplicaId, Timestamp>): void {
+    this.setEntry(entry.winner.key, entry);
+    for (const record of [entry.winner, ...entry.siblings]) {
+      if (record.isDelete && record.timestamp <= (floors.get(record.origin) ?? 0)) this.#append(record);
+    }
+  }
+
+  /** Puts an entry in place as it is: for bootstrap and forgetting, where nothing is to be merged. */
+  setEntry(key: KeyText, after: Entry | undefined): void {
+    const before = this.entry(key);
+    const change = this.#group.entries.get(key);
+    if (change !== undefined) change.after = after;
+    else this.#group.entries.set(key, { before, after });
+    this.#group.bytes += (after?.winner.bytes.length ?? 0) + 64;
+    if (before?.winner !== after?.winner) {
+      countWinner(this.#digest, before, "remove");
+      countWinner(this.#digest, after, "add");
+      this.#keys += Number(after?.winner.isDelete === false) - Number(before?.winner.isDelete === false);
+      this.#touch("progress");
+    }
+  }
+
+  /** Takes a record out of its log. */
+  cut({ origin, timestamp, bytes }: WriteRecord): void {
+    this.#group.cuts.push({ origin, timestamp });
+    this.#logBytes = Math.max(0, this.#logBytes - bytes.length);
+    this.#touch("progress");
+  }
+
+  /** The group that collects now, for changes that only the tables see. */
+  get group(): ChangeSet {
+    return this.#group;
+  }
+
+  /** Moves the horizon forward (rule F1). */
+  setHorizon(horizon: Timestamp, members: ReadonlySet<ReplicaId>): void {
+    invariant(horizon >= this.#horizon, "the horizon only grows");
+    this.#horizon = horizon;
+    this.#horizonMembers = members;
+    this.#touch("progress");
+  }
+
+  /** Moves an origin's floor forward (rule F3). */
+  setFloor(origin: ReplicaId, floor: Timestamp): void {
+    invariant(floor >= (this.#floors.get(origin) ?? 0), "floors only grow");
+    this.#floors.set(origin, floor);
+    this.#touch("progress");
+  }
+
+  /**
+   * Takes over what a source has forgotten: the joiner continues its logs from its floors (rule M1).
+   * @param copied what the source had accepted before the first entry was copied
+   */
+  takeOver(
+    horizon: Timestamp,
+    members: ReadonlySet<ReplicaId>,
+    floors: ReadonlyMap<ReplicaId, Timestamp>,
+    copied: VersionVector,
+  ): void {
+    this.#copied = copied;
+    this.setHorizon(horizon, members);
+    for (const [origin, floor] of floors) {
+      this.setFloor(origin, floor);
+      this.#vector.advance(origin, positionAt(floor));
+    }
+  }
+
+  /** Whether the origin's log surely holds no record above the timestamp. */
+  hasNoRecordAfter(origin: ReplicaId, timestamp: Timestamp): boolean {
+    return this.#tail.endsBy(origin, timestamp);
+  }
+
+  /** Whether a record is still in the logs that peers may wait for: then claims are worth making. */
+  get hasUnforgotten(): boolean {
+    return this.#tail.reachesAbove(this.#floors);
+  }
+
+  #touch(section: StateSection): void {
+    this.#dirty.add(section);
+  }
+
+  /** Whether anything waits to be committed. */
+  get hasChanges(): boolean {
+    return (
+      this.#dirty.size > 0 ||
+      this.#group.entries.size > 0 ||
+      this.#group.records.length > 0 ||
+      this.#group.cuts.length > 0 ||
+      this.#group.settled.length > 0 ||
+      this.#group.dropped.length > 0 ||
+      this.#group.staleExpiries.length > 0
+    );
+  }
+
+  /** Whether a group is on its way to the disk. */
+  get isCommitting(): boolean {
+    return this.#inFlight !== undefined;
+  }
+
+  /** Hands out the group to commit; undefined while one is under way or nothing waits. */
+  takeGroup(): ChangeSet | undefined {
+    if (this.#inFlight !== undefined || !this.hasChanges) return undefined;
+    const group = this.#group;
+    if (this.#dirty.has("identity")) group.sections.set("identity", encodeIdentity(this.#identity));
+    if (this.#dirty.has("members")) group.sections.set("members", encodeMembers(this.#members));
+    if (this.#dirty.has("progress")) group.sections.set("progress", this.#encodeProgress());
+    this.#inFlight = {
+      group,
+      vector: this.#vector.clone(),
+      digest: this.#digest.clone(),
+      members: this.#members,
+    };
+    this.#inFlightMark = this.#clockMark;
+    this.#dirty.clear();
+    this.#group = new ChangeSet(group.number + 1);
+    return group;
+  }
+  #inFlightMark: Timestamp = 0;
+
+  #encodeProgress(): Uint8Array {
+    return encodeProgress({
+      clockMark: this.#clockMark,
+      keys: this.#keys,
+      logBytes: this.#logBytes,
+      horizon: this.#horizon,
+      horizonMembers: this.#horizonMembers,
+      vector: this.#vector,
+      floors: this.#floors,
+      digest: this.#digest,
+    });
+  }
+
+  /** The group that was taken is durable: what it brought may be told from now on. */
+  groupDurable(): void {
+    const done = this.#inFlight;
+    invariant(done !== undefined, "no group is under way");
+    this.#inFlight = undefined;
+    this.#durableVector = done.vector;
+    this.#durableDigest = done.digest;
+    this.#durableMembers = done.members;
+    this.#durableClockMark = this.#inFlightMark;
+  }
+}
+
+const EMPTY = new Uint8Array(0);

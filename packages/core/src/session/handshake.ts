@@ -1,0 +1,190 @@
+/**
+ * What two replicas that meet are to each other (rule M5). A pure function of the two hellos, so that both sides reach
+ * the same verdict: they stream, or one of them rejoins the other, or they part with a named refusal.
+ */
+import type { ErrorCode } from "../error-code.ts";
+import type { ReplicaId } from "../ids.ts";
+import { UNKNOWN_START } from "../ids.ts";
+import { isForked, type Position } from "../position.ts";
+import { compareMeshes, type Start } from "../replica/state.ts";
+import { timestampToMs } from "../timestamp.ts";
+import { type Hello, PROTOCOL_MAX, PROTOCOL_MIN } from "./messages.ts";
+
+/** What a meeting comes to, from one side. */
+export type Verdict =
+  | { readonly kind: "stream" }
+  /** The peer is a new replica that asks to be added, or this side is. */
+  | { readonly kind: "join" }
+  /** It is this very process. */
+  | { readonly kind: "self" }
+  /** This side has to rejoin through the peer. */
+  | { readonly kind: "rejoin"; readonly code: ErrorCode; readonly message: string }
+  /** The link ends; with `retry` the peers may agree later. */
+  | { readonly kind: "refuse"; readonly code: ErrorCode; readonly message: string };
+
+/** Judges a meeting from the side of `mine`. */
+export function judge(mine: Hello, theirs: Hello, driftMsMax: number): Verdict {
+  if (theirs.protocolMax < PROTOCOL_MIN || theirs.protocolMin > PROTOCOL_MAX) {
+    return refuse("UNSUPPORTED_PROTOCOL", `peer speaks ${theirs.protocolMin} to ${theirs.protocolMax}`);
+  }
+  if (mine.mesh.name !== theirs.mesh.name && mine.state !== "joining" && theirs.state !== "joining") {
+    return refuse(
+      "WRONG_MESH",
+      `this is mesh "${mine.mesh.name}", the peer is of mesh "${theirs.mesh.name}"`,
+    );
+  }
+  const skew = judgeClocks(mine, theirs, driftMsMax);
+  if (skew !== undefined) return skew;
+  if (mine.replicaId === theirs.replicaId) return judgeDuplicate(mine, theirs);
+  if (mine.state === "joining" || theirs.state === "joining") return judgeJoin(mine, theirs);
+  if (compareMeshes(mine.mesh, theirs.mesh) !== 0) return judgeMeshes(mine, theirs);
+  const mover = whoMoves(mine, theirs);
+  if (mover === undefined) return { kind: "stream" };
+  return mover.replica === mine.replicaId
+    ? rejoin(theirs, mover.code, mover.message)
+    : refuse(mover.code, mover.message);
+}
+
+/** Rule C1: nothing is taken from a clock that runs too far ahead, and nothing is told to one that lags as much. */
+function judgeClocks(mine: Hello, theirs: Hello, driftMsMax: number): Verdict | undefined {
+  const apart = Math.abs(mine.wallMs - theirs.wallMs);
+  if (apart <= driftMsMax) {
+    const aheadOfOwn = [mine, theirs].map(({ clock, wallMs }) => timestampToMs(clock) - wallMs > driftMsMax);
+    const mayMove = mine.invited || theirs.invited || compareMeshes(mine.mesh, theirs.mesh) === 0;
+    if (mayMove && aheadOfOwn[0] !== aheadOfOwn[1]) {
+      // Rule C5: the wall clocks agree, so it is the logical clock of one that was led astray earlier.
+      const message = "the logical clock of a replica is far ahead, since its wall clock was";
+      return aheadOfOwn[0] === true ? rejoin(theirs, "CLOCK_SKEW", message) : refuse("CLOCK_SKEW", message);
+    }
+  }
+  const ahead = Math.max(
+    apart,
+    timestampToMs(theirs.clock) - mine.wallMs,
+    timestampToMs(mine.clock) - theirs.wallMs,
+  );
+  if (ahead <= driftMsMax) return undefined;
+  return refuse(
+    "CLOCK_SKEW",
+    `the clocks of the two peers are ${ahead} ms apart, more than ${driftMsMax} ms`,
+  );
+}
+
+function judgeDuplicate(mine: Hello, theirs: Hello): Verdict {
+  const [ours, other] = [mine.starts.at(-1), theirs.starts.at(-1)];
+  if (ours === undefined || other === undefined || ours.id === other.id) return { kind: "self" };
+  // Of two live copies of one directory the later start stays.
+  const later = ours.recovered - other.recovered || (ours.id < other.id ? -1 : 1);
+  const message = `replica ${mine.replicaId} runs twice: its directory was copied`;
+  return later > 0 ? refuse("DUPLICATE_REPLICA", message) : rejoin(theirs, "DUPLICATE_REPLICA", message);
+}
+
+function judgeJoin(mine: Hello, theirs: Hello): Verdict {
+  const source = mine.state === "joining" ? theirs : mine;
+  const joiner = source === mine ? theirs : mine;
+  if (source.state !== "ready") return refuse("UNAVAILABLE", "the peer is itself joining; try again");
+  if (source.members.isRemoved(joiner.replicaId)) {
+    return refuse("REMOVED", `joining replica ${joiner.replicaId} was dropped; it starts afresh`);
+  }
+  return { kind: "join" };
+}
+
+/** Rule M3: the younger mesh moves into the older, if an operator brought them together. */
+function judgeMeshes(mine: Hello, theirs: Hello): Verdict {
+  if (!mine.invited && !theirs.invited) {
+    return refuse("WRONG_MESH", `peers of two meshes named "${mine.mesh.name}" that nobody brought together`);
+  }
+  const message = `the mesh that was founded first stays`;
+  return compareMeshes(mine.mesh, theirs.mesh) > 0
+    ? rejoin(theirs, "WRONG_MESH", message)
+    : // Nothing is wrong: in a moment the other comes back as one of this mesh.
+      refuse("UNAVAILABLE", message);
+}
+
+interface Mover {
+  readonly replica: ReplicaId;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** Which of two replicas of one mesh cannot go on as it is; symmetric in its arguments. */
+function whoMoves(a: Hello, b: Hello): Mover | undefined {
+  return whoIsRemoved(a, b) ?? whoWentBack(a, b) ?? whoseBranchLoses(a, b) ?? whoIsBehind(a, b);
+}
+
+function whoIsRemoved(a: Hello, b: Hello): Mover | undefined {
+  const aOut = b.members.isRemoved(a.replicaId) || a.members.isRemoved(a.replicaId);
+  const bOut = a.members.isRemoved(b.replicaId) || b.members.isRemoved(b.replicaId);
+  if (!aOut && !bOut) return undefined;
+  let out = aOut ? a : b;
+  if (aOut && bOut) {
+    // Each side has removed the other: the side with more members stays, then the smaller id.
+    const difference = a.members.current().length - b.members.current().length;
+    out = difference !== 0 ? (difference < 0 ? a : b) : a.replicaId < b.replicaId ? b : a;
+  }
+  return {
+    replica: out.replicaId,
+    code: "REMOVED",
+    message: `replica ${out.replicaId} was removed from the mesh`,
+  };
+}
+
+/** Whether a peer holds a position of one that it cannot have issued: its directory was restored or cloned. */
+function whoWentBack(a: Hello, b: Hello): Mover | undefined {
+  const aBack = wentBack(a, b.vector.position(a.replicaId));
+  const bBack = wentBack(b, a.vector.position(b.replicaId));
+  if (!aBack && !bBack) return undefined;
+  const back = aBack && bBack ? (a.replicaId < b.replicaId ? b : a) : aBack ? a : b;
+  const message = `replica ${back.replicaId} lacks writes of its own: its directory was restored or copied`;
+  return { replica: back.replicaId, code: "ROLLED_BACK", message };
+}
+
+function wentBack(own: Hello, held: Position): boolean {
+  if (held.timestamp === 0) return false;
+  if (held.start === UNKNOWN_START) return held.timestamp > own.vector.get(own.replicaId);
+  return held.timestamp > endOfStart(own.starts, held, own.vector.get(own.replicaId));
+}
+
+/** The last own timestamp of the start in which the position lies; -1 when the start is not known. */
+function endOfStart(starts: readonly Start[], held: Position, current: number): number {
+  const index = starts.findIndex((start) => start.id === held.start);
+  if (index < 0) return -1;
+  return starts[index + 1]?.recovered ?? current;
+}
+
+/** Rule M5, third parties: two branches of one origin's life; the holder of the later start stays. */
+function whoseBranchLoses(a: Hello, b: Hello): Mover | undefined {
+  for (const [origin, mine] of a.vector.entries()) {
+    const theirs = b.vector.position(origin);
+    if (origin === a.replicaId || origin === b.replicaId || !isForked(mine, theirs)) continue;
+    const later = mine.recovered - theirs.recovered || (mine.start < theirs.start ? -1 : 1);
+    const loser = later > 0 ? b : a;
+    const message = `replica ${origin} lived on two branches; ${loser.replicaId} holds the earlier`;
+    return { replica: loser.replicaId, code: "DUPLICATE_REPLICA", message };
+  }
+  return undefined;
+}
+
+/** Rule F3: one who lacks what the other has cut out of its logs cannot be served from logs. */
+function whoIsBehind(a: Hello, b: Hello): Mover | undefined {
+  const aBehind = lacksCut(a, b);
+  const bBehind = lacksCut(b, a);
+  if (!aBehind && !bBehind) return undefined;
+  const behind = aBehind && bBehind ? (a.replicaId < b.replicaId ? b : a) : aBehind ? a : b;
+  const message = `replica ${behind.replicaId} lacks writes that its peers have forgotten`;
+  return { replica: behind.replicaId, code: "BEHIND", message };
+}
+
+function lacksCut(replica: Hello, peer: Hello): boolean {
+  for (const [origin, floor] of peer.floors) {
+    if (origin !== replica.replicaId && replica.vector.get(origin) < floor) return true;
+  }
+  return false;
+}
+
+function rejoin(theirs: Hello, code: ErrorCode, message: string): Verdict {
+  return theirs.state === "ready" ? { kind: "rejoin", code, message } : refuse("UNAVAILABLE", message);
+}
+
+function refuse(code: ErrorCode, message: string): Verdict {
+  return { kind: "refuse", code, message };
+}

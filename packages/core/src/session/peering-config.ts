@@ -1,0 +1,37 @@
+/** How a replica deals with its peers; all times in milliseconds. */
+export interface PeeringConfig {
+  /** Where peers reach this replica; empty when nowhere. */
+  readonly address: string;
+  /** Peers whose clocks are further apart are refused (rule C1). */
+  readonly clockDriftMsMax: number;
+  /** Idle claims are this far apart while something is still to be forgotten, … */
+  readonly claimBusyMs: number;
+  /** … and this far when nothing is. */
+  readonly claimIdleMs: number;
+  /** Third members' positions are passed on this often. */
+  readonly hearsayMs: number;
+  /** A link whose peer says nothing for this long is closed. */
+  readonly greetingTimeoutMs: number;
+  /** A joiner that was not heard for this long is dropped (rule M1). */
+  readonly joinLeaseMs: number;
+  /** A member silent for this long, while others are reached, is removed. */
+  readonly memberTimeoutMs: number;
+  /** Conflicts, and settled ones, are kept at least this long (rule X1). */
+  readonly conflictRetentionMs: number;
+  /** A member for whom more bytes of log than this are kept is removed. */
+  readonly logBudgetBytes: number;
+}
+
+/** The defaults of the product; the address is to be filled in. */
+export const PEERING_DEFAULTS: PeeringConfig = {
+  address: "",
+  clockDriftMsMax: 60_000,
+  claimBusyMs: 250,
+  claimIdleMs: 5000,
+  hearsayMs: 500,
+  greetingTimeoutMs: 10_000,
+  joinLeaseMs: 10 * 60_000,
+  memberTimeoutMs: 7 * 24 * 3_600_000,
+  conflictRetentionMs: 24 * 3_600_000,
+  logBudgetBytes: 4 * 1024 ** 3,
+};

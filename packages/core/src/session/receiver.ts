@@ -1,0 +1,114 @@
+/** The receiving half of a session: which peer is asked for which origin (S5), and what a frame does (S2 to S6, C1). */
+import type { ErrorCode } from "../error-code.ts";
+import type { ReplicaId } from "../ids.ts";
+import { isForked } from "../position.ts";
+import type { Replica } from "../replica/replica.ts";
+import { timestampToMs } from "../timestamp.ts";
+import type { Knowledge } from "./knowledge.ts";
+import type { Frame } from "./messages.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Session } from "./session.ts";
+
+/** Why a frame ends its session; undefined when it was taken. */
+export interface Misfit {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+export class Receiver {
+  readonly #replica: Replica;
+  readonly #knowledge: Knowledge;
+  readonly #outbox: Outbox;
+
+  constructor(replica: Replica, knowledge: Knowledge, outbox: Outbox) {
+    this.#replica = replica;
+    this.#knowledge = knowledge;
+    this.#outbox = outbox;
+  }
+
+  /** Takes in a frame, members first. All of it or, on a misfit, nothing. */
+  take(
+    session: Session,
+    peer: ReplicaId,
+    frame: Frame,
+    nowMs: number,
+    driftMsMax: number,
+  ): Misfit | undefined {
+    const replica = this.#replica;
+    const misfit = this.#check(frame, nowMs, driftMsMax);
+    if (misfit !== undefined) return misfit;
+    session.wallOffsetMs = frame.wallMs - nowMs;
+    session.lastHeardMs = nowMs;
+    if (frame.members !== undefined) replica.setMembers(replica.members.merge(frame.members));
+    if (replica.members.isRemoved(peer))
+      return { code: "REMOVED", message: `replica ${peer} was removed from the mesh` };
+    if (replica.members.isRemoved(replica.id))
+      return { code: "REMOVED", message: "this replica was removed" };
+    replica.clock.observe(frame.clock);
+    this.#knowledge.learn(peer, frame.vector, frame.members?.removed());
+    for (const { member, vector, removed } of frame.heard) {
+      if (member !== replica.id) this.#knowledge.learn(member, vector, removed);
+    }
+    const { log } = frame;
+    if (log !== undefined && log.origin !== replica.id) {
+      replica.accept(log.origin, log.records, log.claim, nowMs);
+      session.ackDue = true;
+    }
+    return undefined;
+  }
+
+  #check(frame: Frame, nowMs: number, driftMsMax: number): Misfit | undefined {
+    const { log } = frame;
+    const aheadMs = timestampToMs(Math.max(frame.clock, log?.claim.timestamp ?? 0)) - nowMs;
+    if (aheadMs > driftMsMax)
+      return { code: "CLOCK_SKEW", message: `the peer's clock is ${aheadMs} ms ahead` };
+    if (log === undefined) return undefined;
+    const held = this.#replica.vector.position(log.origin);
+    if (isForked(held, log.claim)) {
+      return { code: "DUPLICATE_REPLICA", message: `the peer follows another branch of ${log.origin}` };
+    }
+    if (held.timestamp < log.after)
+      return { code: "INTERNAL", message: `the frame continues from beyond what is here` };
+    return undefined;
+  }
+
+  /**
+   * Chooses the peer for each origin: the origin itself when it is linked, else whoever has most of it. Decided anew each
+   * time: a choice that sticks can starve while two replicas relay to each other and a third has more.
+   */
+  chooseSources(sessions: readonly Session[]): void {
+    const live = sessions.filter((session) => session.mode === "streaming" && session.peer !== undefined);
+    const origins = new Set<ReplicaId>();
+    for (const session of live) {
+      if (session.peer === undefined) continue;
+      origins.add(session.peer);
+      for (const origin of this.#knowledge.get(session.peer)?.vector.origins() ?? []) origins.add(origin);
+    }
+    origins.delete(this.#replica.id);
+    for (const origin of origins) this.#ask(origin, this.#bestFor(origin, live), live);
+  }
+
+  #bestFor(origin: ReplicaId, live: readonly Session[]): Session | undefined {
+    let best: Session | undefined;
+    let bestHas = -1;
+    for (const session of live) {
+      if (session.peer === origin) return session;
+      const has =
+        session.peer === undefined ? 0 : (this.#knowledge.get(session.peer)?.vector.get(origin) ?? 0);
+      const wins = has > bestHas || (has === bestHas && session.asked.has(origin));
+      if (wins) [best, bestHas] = [session, has];
+    }
+    return best;
+  }
+
+  #ask(origin: ReplicaId, chosen: Session | undefined, live: readonly Session[]): void {
+    for (const session of live) {
+      if (session === chosen && !session.asked.has(origin)) {
+        session.asked.add(origin);
+        this.#outbox.send(session.link, { kind: "want", origin, after: this.#replica.vector.get(origin) });
+      } else if (session !== chosen && session.asked.delete(origin)) {
+        this.#outbox.send(session.link, { kind: "want", origin, after: undefined });
+      }
+    }
+  }
+}

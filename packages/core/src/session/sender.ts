@@ -1,0 +1,168 @@
+/**
+ * The sending half of a session (rule S1): for each wanted origin the records after the peer's position, in order, up
+ * to what is durable here, then the claim. A commit only wakes the loop; catch-up, relay and live tail are one code.
+ */
+import type { ReplicaId } from "../ids.ts";
+import { FRAME_BYTES_TARGET } from "../limits.ts";
+import { type Position, positionAt } from "../position.ts";
+import type { WriteRecord } from "../record.ts";
+import type { Replica } from "../replica/replica.ts";
+import type { Timestamp } from "../timestamp.ts";
+import { VersionVector } from "../version-vector.ts";
+import type { Knowledge } from "./knowledge.ts";
+import type { Hearsay, LogStretch } from "./messages.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Session } from "./session.ts";
+
+export class Sender {
+  readonly #replica: Replica;
+  readonly #knowledge: Knowledge;
+  readonly #outbox: Outbox;
+  readonly #close: (session: Session, code: "BEHIND" | "STORAGE_FAILED", message: string) => void;
+
+  constructor(
+    replica: Replica,
+    knowledge: Knowledge,
+    outbox: Outbox,
+    close: (session: Session, code: "BEHIND" | "STORAGE_FAILED", message: string) => void,
+  ) {
+    this.#replica = replica;
+    this.#knowledge = knowledge;
+    this.#outbox = outbox;
+    this.#close = close;
+  }
+
+  /** The peer wants an origin from a position on, or no more of it. */
+  want(session: Session, origin: ReplicaId, after: Timestamp | undefined): void {
+    if (after === undefined) session.wanted.delete(origin);
+    else session.wanted.set(origin, after);
+  }
+
+  /** Sends what can be sent now. */
+  pump(session: Session, nowMs: number): void {
+    // A frame carries the member set that goes with what it tells (rule S6), and tells durable state only (rule S7).
+    if (this.#replica.members !== this.#replica.durableMembers) return;
+    while (session.mode === "streaming" && !session.blocked && !session.scanning) {
+      const origin = this.#nextOrigin(session);
+      if (origin === undefined) break;
+      this.#serve(session, origin, nowMs);
+    }
+    if (session.mode !== "streaming" || session.blocked) return;
+    if (session.ackDue || session.hearsayDue || session.toldMembers !== this.#replica.members) {
+      this.#tell(session, undefined, nowMs);
+    }
+  }
+
+  /** The next wanted origin, in turn, of which more is durable here than the peer was sent. */
+  #nextOrigin(session: Session): ReplicaId | undefined {
+    let first: ReplicaId | undefined;
+    let passed = session.lastServed === undefined;
+    for (const [origin, sent] of session.wanted) {
+      if (this.#replica.durableVector.get(origin) > sent) {
+        if (passed) return origin;
+        first ??= origin;
+      }
+      if (origin === session.lastServed) passed = true;
+    }
+    return first;
+  }
+
+  #serve(session: Session, origin: ReplicaId, nowMs: number): void {
+    const replica = this.#replica;
+    const after = session.wanted.get(origin) ?? 0;
+    const claim = replica.durableVector.position(origin);
+    session.lastServed = origin;
+    if (after < (replica.floors.get(origin) ?? 0)) {
+      this.#close(session, "BEHIND", `the log of ${origin} is cut above the peer's position`);
+      return;
+    }
+    if (replica.hasNoRecordAfter(origin, after)) {
+      this.#sendStretch(session, { origin, after, records: [], claim }, nowMs);
+      return;
+    }
+    session.scanning = true;
+    const request = {
+      kind: "log",
+      origin,
+      after,
+      upTo: claim.timestamp,
+      bytesMax: FRAME_BYTES_TARGET,
+    } as const;
+    this.#outbox.scan(request, (result, laterMs) => {
+      session.scanning = false;
+      if (session.mode !== "streaming") return;
+      if (result.kind !== "log") {
+        this.#close(
+          session,
+          "STORAGE_FAILED",
+          result.kind === "failed" ? result.message : "wrong answer to a scan",
+        );
+        return;
+      }
+      // The peer may have asked anew meanwhile, and the log may have been cut: then the stretch does not fit any more.
+      const fits =
+        this.#replica.members === this.#replica.durableMembers && session.wanted.get(origin) === after;
+      if (fits && after >= (replica.floors.get(origin) ?? 0)) {
+        const reached = result.done ? claim : this.#positionOf(origin, result.records, claim);
+        this.#sendStretch(session, { origin, after, records: result.records, claim: reached }, laterMs);
+      }
+      this.pump(session, laterMs);
+    });
+  }
+
+  #positionOf(origin: ReplicaId, records: readonly WriteRecord[], claim: Position): Position {
+    const timestamp = records.at(-1)?.timestamp ?? 0;
+    if (origin === this.#replica.id) return this.#replica.ownPosition(timestamp);
+    return timestamp > claim.recovered ? { ...claim, timestamp } : positionAt(timestamp);
+  }
+
+  #sendStretch(session: Session, log: LogStretch, nowMs: number): void {
+    session.wanted.set(log.origin, log.claim.timestamp);
+    this.#tell(session, log, nowMs);
+  }
+
+  #tell(session: Session, log: LogStretch | undefined, nowMs: number): void {
+    const replica = this.#replica;
+    const members = session.toldMembers === replica.members ? undefined : replica.members;
+    session.toldMembers = replica.members;
+    const vector = new VersionVector();
+    for (const [origin, position] of replica.durableVector.entries()) {
+      if (position.timestamp > session.toldVector.get(origin)) vector.advance(origin, position);
+    }
+    session.toldVector = replica.durableVector;
+    session.ackDue = false;
+    const heard = session.hearsayDue ? this.#hearsay(session) : [];
+    session.hearsayDue = false;
+    this.#outbox.send(session.link, {
+      kind: "frame",
+      wallMs: nowMs,
+      clock: replica.clock.last,
+      members,
+      vector,
+      heard,
+      log,
+    });
+  }
+
+  #hearsay(session: Session): Hearsay[] {
+    const heard: Hearsay[] = [];
+    for (const member of this.#knowledge.members()) {
+      const revision = this.#knowledge.revisionOf(member);
+      const known = this.#knowledge.get(member);
+      if (member === session.peer || known === undefined || session.toldHeard.get(member) === revision)
+        continue;
+      session.toldHeard.set(member, revision);
+      heard.push({ member, vector: known.vector.clone(), removed: known.removed });
+    }
+    return heard;
+  }
+
+  /** Whether the peer has not been told everything that is known of third members. */
+  hasHearsay(session: Session): boolean {
+    for (const member of this.#knowledge.members()) {
+      if (member !== session.peer && session.toldHeard.get(member) !== this.#knowledge.revisionOf(member))
+        return true;
+    }
+    return false;
+  }
+}

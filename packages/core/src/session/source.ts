@@ -1,0 +1,147 @@
+/**
+ * The serving half of bootstrap and rejoin (rules M1, M2): a member admits a new replica, lets it copy, and adopts the
+ * writes of the replica that it replaces.
+ */
+import type { ReplicaId } from "../ids.ts";
+import { FRAME_BYTES_TARGET } from "../limits.ts";
+import type { Replica } from "../replica/replica.ts";
+import { isCovered } from "./coverage.ts";
+import type { Copy, CopySettled, Join, Offer } from "./messages.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Session } from "./session.ts";
+
+/** Size of one copied chunk. */
+const CHUNK_BYTES = 4 * FRAME_BYTES_TARGET;
+
+export class Source {
+  readonly #replica: Replica;
+  readonly #outbox: Outbox;
+  /** Joiners that have not finished, and when each was last heard. */
+  readonly #joiners = new Map<ReplicaId, number>();
+
+  constructor(replica: Replica, outbox: Outbox) {
+    this.#replica = replica;
+    this.#outbox = outbox;
+  }
+
+  /** Admits the peer, durably, before it answers (rule M1). */
+  join(session: Session, joiner: ReplicaId, message: Join, nowMs: number): void {
+    const replica = this.#replica;
+    let { members } = replica;
+    if (message.abandoned !== undefined && members.has(message.abandoned))
+      members = members.without(message.abandoned);
+    if (!members.has(joiner)) {
+      const address = session.hello?.address ?? "";
+      members = members.with(joiner, {
+        removed: false,
+        address,
+        addressTimestamp: replica.clock.last,
+        succession: undefined,
+        admittedBy: replica.id,
+      });
+    }
+    replica.setMembers(members);
+    const observe = replica.tick(nowMs);
+    const vector = replica.vector.clone();
+    this.#joiners.set(joiner, nowMs);
+    session.mode = "source";
+    this.#outbox.afterDurable(replica.groupNumber, () => {
+      if (session.mode !== "source") return;
+      this.#outbox.send(session.link, {
+        kind: "granted",
+        mesh: replica.identity.mesh,
+        members: replica.members,
+        observe,
+        vector,
+        horizon: replica.horizon,
+        horizonMembers: replica.horizonMembers,
+        floors: new Map(replica.floors),
+      });
+    });
+  }
+
+  copy(session: Session, message: Copy): void {
+    this.#outbox.scan({ kind: "entries", after: message.after, bytesMax: CHUNK_BYTES }, (result) => {
+      if (session.mode !== "source" || result.kind !== "entries") return;
+      this.#outbox.send(session.link, { kind: "copied", entries: result.entries, done: result.done });
+    });
+  }
+
+  copySettled(session: Session, message: CopySettled): void {
+    this.#outbox.scan({ kind: "settled", after: message.after, bytesMax: CHUNK_BYTES }, (result) => {
+      if (session.mode !== "source" || result.kind !== "settled") return;
+      const { conflicts, done } = result;
+      this.#outbox.send(session.link, {
+        kind: "copied-settled",
+        conflicts,
+        done,
+        vector: this.#replica.durableVector,
+      });
+    });
+  }
+
+  /** Adopts what the mesh does not have; with the last offer the old replica is removed, with a note. */
+  offer(session: Session, joiner: ReplicaId, message: Offer, nowMs: number): void {
+    const replica = this.#replica;
+    this.#joiners.set(joiner, nowMs);
+    let adopted = 0;
+    for (const record of message.records) {
+      if (isCovered(record, replica.vector, replica.members, message.forks)) continue;
+      if (replica.adopt(record, nowMs)) adopted += 1;
+    }
+    const through = replica.tick(nowMs);
+    if (message.end !== undefined) {
+      const { predecessor, vector } = message.end;
+      const held = replica.vector.clone();
+      replica.setMembers(
+        replica.members.without(predecessor, {
+          successor: joiner,
+          adopter: replica.id,
+          adoptedAt: through,
+          offered: vector,
+          held,
+        }),
+      );
+    }
+    if (adopted > 0) this.#outbox.event("adopted", { joiner, records: adopted });
+    this.#outbox.afterDurable(replica.groupNumber, () => {
+      if (session.mode === "streaming") this.#outbox.send(session.link, { kind: "adopted", through });
+    });
+  }
+
+  /** The last word before the joiner serves: it is a member like any other from here on, durably. */
+  confirm(session: Session, joiner: ReplicaId): void {
+    const replica = this.#replica;
+    if (!replica.members.has(joiner)) return;
+    this.#joiners.delete(joiner);
+    replica.setMembers(replica.members.confirming(joiner));
+    const answer = (): void => {
+      if (session.mode === "streaming") this.#outbox.send(session.link, { kind: "confirmed" });
+    };
+    if (replica.members === replica.durableMembers) answer();
+    else this.#outbox.afterDurable(replica.groupNumber, answer);
+  }
+
+  /** The joiner was heard. */
+  heard(joiner: ReplicaId, nowMs: number): void {
+    if (this.#joiners.has(joiner)) this.#joiners.set(joiner, nowMs);
+  }
+
+  /**
+   * Drops joiners that were not heard for a lease: they hold nothing of their own (rule M1). Each is watched by the
+   * member that let it in, across its restarts, or by everybody when that is no member any more.
+   */
+  dropLate(nowMs: number, leaseMs: number): void {
+    const replica = this.#replica;
+    for (const [joiner, admitter] of replica.members.joining()) {
+      if (joiner === replica.id || (admitter !== replica.id && replica.members.has(admitter))) continue;
+      const heardMs = this.#joiners.get(joiner);
+      if (heardMs === undefined || heardMs > nowMs) this.#joiners.set(joiner, nowMs);
+      else if (nowMs - heardMs > leaseMs) {
+        this.#joiners.delete(joiner);
+        replica.setMembers(replica.members.without(joiner));
+        this.#outbox.event("joiner-dropped", { joiner });
+      }
+    }
+  }
+}
