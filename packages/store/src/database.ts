@@ -1,0 +1,259 @@
+/**
+ * The local database of a replica: one directory, one engine, rows in generations. A replica that rejoins builds its
+ * new state in another generation beside the old one and then switches over in one batch.
+ */
+import { ChangeSet, invariant, type MeshkvError } from "@meshkv/core";
+import { currentManifest, markCleanStop, removeCleanMark, removeDamage } from "./directory.ts";
+import { type Engine, openMemoryEngine } from "./engine.ts";
+import { EngineWriter } from "./engine-writer.ts";
+import { isCorruption, storageError } from "./failure.ts";
+import { FreeSpace, type FreeBytesProbe, probeDirectory } from "./free-space.ts";
+import { type CommitOptions, type Damage, Generation } from "./generation.ts";
+import { openDirectory } from "./open-directory.ts";
+import { DAMAGE, firstGenerationFrom, recoverRoot, type Root } from "./root-rows.ts";
+import { wipeGeneration } from "./wipe.ts";
+
+const MIB = 1024 * 1024;
+const WRITE_BUFFER_BYTES = 8 * MIB;
+/** LevelDB may need a write-ahead log, a memory table on its way to disk and a compaction's output at once. */
+const FLOOR_WRITE_BUFFERS = 3;
+const CACHE_BYTES = 64 * MIB;
+const BLOCK_CACHE_BYTES = 16 * MIB;
+
+/** Where the rows live: in a directory, in memory only, or in an engine that the caller has opened (tests). */
+export type DatabaseLocation =
+  | { readonly directory: string }
+  | { readonly memory: true }
+  | { readonly engine: Engine };
+
+/** Settings of a database; every one has a default. */
+export interface DatabaseOptions {
+  /** Estimated bytes of decoded entries kept in memory per generation; 64 MiB. */
+  readonly cacheBytesMax?: number | undefined;
+  /** LevelDB's write buffer; 8 MiB. Up to two are held in memory. */
+  readonly writeBufferBytes?: number | undefined;
+  /** LevelDB's cache of blocks; 16 MiB. */
+  readonly blockCacheBytes?: number | undefined;
+  /** Free bytes below which only essential groups are committed; three write buffers. */
+  readonly freeBytesFloor?: number | undefined;
+  /** Tells the free bytes of the disk; asks the file system of the directory. */
+  readonly freeBytesProbe?: FreeBytesProbe | undefined;
+  /** Called once for every damaged row that a read meets. */
+  readonly onDamage?: ((damage: Damage) => void) | undefined;
+}
+
+/**
+ * The rows of one replica. Reads go to its generations; all writing goes through one place, which stops for good at the
+ * first failed batch (rule W2): close the database and open it again to go on.
+ */
+export class Database {
+  /** The data directory; undefined when there is none. */
+  readonly directory: string | undefined;
+  readonly #engine: Engine;
+  readonly #writer: EngineWriter;
+  readonly #space: FreeSpace;
+  readonly #options: DatabaseOptions;
+  readonly #generations = new Map<number, Generation>();
+  #currentGeneration: number;
+  #damage: readonly string[];
+  #closing: Promise<void> | undefined;
+
+  private constructor(parts: {
+    readonly directory: string | undefined;
+    readonly engine: Engine;
+    readonly options: DatabaseOptions;
+    readonly writer: EngineWriter;
+    readonly space: FreeSpace;
+    readonly root: Root;
+  }) {
+    this.directory = parts.directory;
+    this.#damage = parts.root.damage;
+    this.#engine = parts.engine;
+    this.#options = parts.options;
+    this.#writer = parts.writer;
+    this.#space = parts.space;
+    this.#currentGeneration = parts.root.currentGeneration;
+  }
+
+  /**
+   * Opens a database; makes it when there is none. After an unclean stop the engine's files are checked first, which
+   * reads all of them.
+   * @throws MeshkvError DIRECTORY_LOCKED when another process has it open; UNSUPPORTED_FORMAT; STORAGE_FAILED when
+   * the engine cannot open its files; STORAGE_FULL
+   */
+  static open(location: DatabaseLocation, options: DatabaseOptions = {}): Promise<Database> {
+    return Database.#open(location, options, false);
+  }
+
+  static async #open(
+    location: DatabaseLocation,
+    options: DatabaseOptions,
+    isSecondTry: boolean,
+  ): Promise<Database> {
+    const directory = "directory" in location ? location.directory : undefined;
+    let engine: Engine;
+    let findings: readonly string[] = [];
+    if ("engine" in location) engine = location.engine;
+    else if (directory === undefined) engine = await openMemoryEngine();
+    else {
+      ({ engine, findings } = await openDirectory(directory, {
+        writeBufferBytes: options.writeBufferBytes ?? WRITE_BUFFER_BYTES,
+        blockCacheBytes: options.blockCacheBytes ?? BLOCK_CACHE_BYTES,
+      }));
+    }
+    try {
+      return await Database.#start(directory, engine, options, findings);
+    } catch (error) {
+      await engine.close();
+      if (directory !== undefined && isCorruption(error) && !isSecondTry) {
+        // The last stop was clean, so nothing was checked. Now it will be, and repaired.
+        await removeCleanMark(directory);
+        return Database.#open(location, options, true);
+      }
+      throw storageError(error, `opening ${directory ?? "the database"}`);
+    }
+  }
+
+  static async #start(
+    directory: string | undefined,
+    engine: Engine,
+    options: DatabaseOptions,
+    findings: readonly string[],
+  ): Promise<Database> {
+    const writeBufferBytes = options.writeBufferBytes ?? WRITE_BUFFER_BYTES;
+    const probe = options.freeBytesProbe ?? (directory === undefined ? undefined : probeDirectory(directory));
+    const space = new FreeSpace(probe, options.freeBytesFloor ?? FLOOR_WRITE_BUFFERS * writeBufferBytes);
+    await space.refresh();
+    const writer = new EngineWriter(space);
+    const root = await recoverRoot(engine, findings, (batch) => writer.write(batch, 0));
+    if (directory !== undefined) {
+      await removeDamage(directory);
+      await removeCleanMark(directory);
+    }
+    return new Database({ directory, engine, options, writer, space, root });
+  }
+
+  /** The number of the generation that holds the replica's state. */
+  get currentGeneration(): number {
+    return this.#currentGeneration;
+  }
+
+  /**
+   * What a check of the engine's files found when the directory was opened after an unclean stop, now or earlier: the
+   * replica may have lost acknowledged writes and has to rejoin. Empty when all is well. Kept until `switchTo`.
+   */
+  get damage(): readonly string[] {
+    return this.#damage;
+  }
+
+  /** The failed batch after which nothing is written any more; undefined while the database takes writes. */
+  get failure(): MeshkvError | undefined {
+    return this.#writer.failure;
+  }
+
+  /**
+   * Whether free space is below the floor, so that only essential groups are committed. Looks again in the background
+   * when the last reading is older than 250 ms.
+   */
+  get isFull(): boolean {
+    void this.#space.refreshIfStale();
+    return this.#space.isFull;
+  }
+
+  /** Free bytes of the disk, less what was written since they were read; infinite without a disk. */
+  async freeBytes(): Promise<number> {
+    await this.#space.refreshIfStale();
+    return this.#space.freeBytes;
+  }
+
+  /** The tables of a generation, 1 or greater; the same object for the same number. */
+  generation(number: number): Generation {
+    invariant(
+      Number.isInteger(number) && number >= 1 && number <= 0xffff_ffff,
+      `not a generation: ${number}`,
+    );
+    let generation = this.#generations.get(number);
+    if (generation === undefined) {
+      generation = new Generation(number, {
+        engine: this.#engine,
+        writer: this.#writer,
+        cacheBytesMax: this.#options.cacheBytesMax ?? CACHE_BYTES,
+        onDamage: this.#options.onDamage ?? (() => {}),
+      });
+      this.#generations.set(number, generation);
+    }
+    return generation;
+  }
+
+  /**
+   * Numbers of the generations that have rows, ascending: more than the current one after a rejoin was cut short.
+   * @throws MeshkvError STORAGE_FAILED
+   */
+  async generations(): Promise<number[]> {
+    const numbers: number[] = [];
+    try {
+      for (let next = 1; ; ) {
+        const found = await firstGenerationFrom(this.#engine, next);
+        if (found === undefined) return numbers;
+        numbers.push(found);
+        next = found + 1;
+      }
+    } catch (error) {
+      const failure = storageError(error, "looking for generations");
+      if (isCorruption(error)) this.#writer.fail(failure);
+      throw failure;
+    }
+  }
+
+  /**
+   * Makes another generation the current one, durably and in the same batch as the group, and forgets findings about
+   * the files: the state that they concerned is replaced. The old generation's rows stay until `wipe`.
+   * @throws MeshkvError as `Generation.commit`; then nothing has changed
+   */
+  async switchTo(generation: number, changeSet?: ChangeSet, options: CommitOptions = {}): Promise<void> {
+    const target = this.generation(generation);
+    await target.commitWith(changeSet ?? new ChangeSet(0), options, { drop: [DAMAGE] });
+    this.#currentGeneration = generation;
+    this.#damage = [];
+  }
+
+  /**
+   * Removes every row of a generation that is not the current one, in small steps beside other work. Resolves with
+   * false when `close` cut it short; it may be called again.
+   * @throws MeshkvError STORAGE_FAILED, STORAGE_FULL
+   */
+  async wipe(generation: number): Promise<boolean> {
+    invariant(generation !== this.#currentGeneration, "the current generation is not wiped");
+    this.#generations.get(generation)?.forget();
+    try {
+      return await wipeGeneration(this.#engine, this.#writer, generation, () => this.#closing !== undefined);
+    } catch (error) {
+      if (this.#closing !== undefined) return false;
+      throw storageError(error, `wiping generation ${generation}`);
+    } finally {
+      this.#generations.get(generation)?.forget();
+    }
+  }
+
+  /**
+   * Waits for commits under way, closes the engine and marks the stop as clean, unless a batch had failed. Nothing is
+   * written after the mark.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#writer.close();
+    // Read while this process holds the engine's lock: the mark must name the manifest of this opening.
+    const manifest = this.directory === undefined ? undefined : await currentManifest(this.directory);
+    await this.#engine.close();
+    if (this.directory === undefined || manifest === undefined || this.#writer.failure !== undefined) return;
+    try {
+      await markCleanStop(this.directory, manifest);
+    } catch {
+      // Without the mark the next opening checks the files: that costs time and nothing else.
+    }
+  }
+}

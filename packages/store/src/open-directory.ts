@@ -1,0 +1,61 @@
+import { MeshkvError } from "@meshkv/core";
+import {
+  engineDirectory,
+  isLocked,
+  loadDamage,
+  prepareDirectory,
+  removeDamage,
+  saveDamage,
+  wasStoppedCleanly,
+} from "./directory.ts";
+import { checkEngineFiles } from "./engine-files/check-engine-files.ts";
+import type { FileFinding } from "./engine-files/finding.ts";
+import { type ClassicEngineOptions, type Engine, EngineLockedError, openClassicEngine } from "./engine.ts";
+import { storageError } from "./failure.ts";
+import { repairEngine } from "./repair-engine.ts";
+
+/**
+ * Makes or checks a data directory, repairs it when damage is found, and opens its engine. `findings` are those of this check and those that an earlier
+ * one left in a file; they stay there until the caller has kept them in the engine.
+ * @throws MeshkvError DIRECTORY_LOCKED, UNSUPPORTED_FORMAT, STORAGE_FAILED, STORAGE_FULL
+ */
+export async function openDirectory(
+  directory: string,
+  options: ClassicEngineOptions,
+): Promise<{ engine: Engine; findings: readonly string[] }> {
+  try {
+    await prepareDirectory(directory);
+    const kept = await loadDamage(directory);
+    let findings: readonly string[] = kept;
+    if (!(await wasStoppedCleanly(directory))) {
+      if (await isLocked(directory)) throw directoryLocked(directory);
+      const { findings: found } = await checkEngineFiles(engineDirectory(directory));
+      findings = [...new Set([...kept, ...found.map(describeFinding)])];
+    }
+    // Opening the engine destroys the evidence: it must outlive a crash in between.
+    if (findings.length > kept.length) await saveDamage(directory, findings);
+    if (findings.length > 0) {
+      if (await isLocked(directory)) throw directoryLocked(directory);
+      await repairEngine(engineDirectory(directory));
+    }
+    try {
+      const engine = await openClassicEngine(engineDirectory(directory), options);
+      return { engine, findings };
+    } catch (error) {
+      if (!(error instanceof EngineLockedError)) throw error;
+      // The directory is another process's: what was just found there is not ours to say.
+      if (kept.length === 0) await removeDamage(directory);
+      throw directoryLocked(directory);
+    }
+  } catch (error) {
+    throw storageError(error, `opening ${directory}`);
+  }
+}
+
+function directoryLocked(directory: string): MeshkvError {
+  return new MeshkvError("DIRECTORY_LOCKED", `${directory} is in use by another process`, { directory });
+}
+
+function describeFinding({ file, offset, message }: FileFinding): string {
+  return `${file} at byte ${offset}: ${message}`;
+}

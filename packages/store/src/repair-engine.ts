@@ -1,0 +1,42 @@
+import { readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { ClassicLevel } from "classic-level";
+import { readManifest } from "./engine-files/manifest.ts";
+import { hasCode } from "./failure.ts";
+
+/**
+ * Makes a damaged LevelDB directory usable again: whatever can be read is kept, damaged blocks are left out, and a new
+ * manifest is written. Without this a damaged table stops every write for good, since a compaction meets it sooner or
+ * later. The directory must be nobody else's: LevelDB takes no lock for it.
+ * @throws the engine's errors
+ */
+export async function repairEngine(directory: string): Promise<void> {
+  await removeObsolete(directory);
+  await ClassicLevel.repair(directory);
+}
+
+/** A repair takes up every file that it finds: rows that are long gone would come back out of files that a crash left. */
+async function removeObsolete(directory: string): Promise<void> {
+  const current = await read(join(directory, "CURRENT"));
+  const name = current?.toString("latin1").trimEnd() ?? "";
+  const bytes = /^MANIFEST-\d+$/.test(name) ? await read(join(directory, name)) : undefined;
+  if (bytes === undefined) return;
+  const { tables, logNumber, previousLogNumber, defects } = readManifest(new Uint8Array(bytes));
+  if (defects.length > 0) return;
+  for (const file of await readdir(directory)) {
+    const [, digits, kind] = /^(\d+)\.(ldb|sst|log)$/.exec(file) ?? [];
+    if (digits === undefined) continue;
+    const number = Number(digits);
+    const isLive = kind === "log" ? number >= logNumber || number === previousLogNumber : tables.has(number);
+    if (!isLive) await rm(join(directory, file));
+  }
+}
+
+async function read(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
