@@ -1,0 +1,63 @@
+/** Positions, version vectors and member sets. */
+import {
+  type Member,
+  MemberSet,
+  type Position,
+  positionAt,
+  type ReplicaId,
+  type Succession,
+  VersionVector,
+} from "@meshkv/core";
+import fc from "fast-check";
+import { replicaId, replicaIds, startIds, timestamps } from "./identifiers.ts";
+
+/** Positions, known starts and unknown ones. */
+export function positions(): fc.Arbitrary<Position> {
+  return fc.record({ timestamp: timestamps(), start: startIds(), recovered: timestamps() });
+}
+
+/** Version vectors of 0 to 6 origins, timestamp 0 among them. */
+export function versionVectors(): fc.Arbitrary<VersionVector> {
+  return fc
+    .uniqueArray(fc.tuple(replicaIds(), positions()), { maxLength: 6, selector: ([origin]) => origin })
+    .map((all) => new VersionVector(all));
+}
+
+/**
+ * Notes of rejoins. A note is made once, so what was offered follows from who adopted and when: equal names, equal
+ * content.
+ */
+export function successions(): fc.Arbitrary<Succession> {
+  return fc
+    .tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 }), fc.nat({ max: 3 }))
+    .map(([successor, adopter, adoptedAt]) => ({
+      successor: replicaId(successor),
+      adopter: replicaId(adopter),
+      adoptedAt,
+      offered: new VersionVector([[replicaId(adopter), positionAt(100 + successor * 10 + adoptedAt)]]),
+      held: new VersionVector([[replicaId(successor), positionAt(200 + adopter * 10 + adoptedAt)]]),
+    }));
+}
+
+/** What may be known of a member; few values, so that ties are frequent. */
+export function members(): fc.Arbitrary<Member> {
+  const base = fc.record({
+    removed: fc.boolean(),
+    address: fc.constantFrom("", "a:1", "b:2", "host.example:7070"),
+    addressTimestamp: fc.nat({ max: 3 }),
+    succession: fc.option(successions(), { nil: undefined }),
+  });
+  const admittedBy = fc.option(fc.integer({ min: 1, max: 3 }).map(replicaId), { nil: undefined });
+  return fc
+    .tuple(base, admittedBy)
+    .map(([member, by]) => (by === undefined ? member : { ...member, admittedBy: by }));
+}
+
+/** Sets of 0 to 5 members out of five ids. */
+export function memberSets(): fc.Arbitrary<MemberSet> {
+  const known: fc.Arbitrary<[ReplicaId, Member]> = fc.tuple(
+    fc.integer({ min: 1, max: 5 }).map(replicaId),
+    members(),
+  );
+  return fc.uniqueArray(known, { maxLength: 5, selector: ([id]) => id }).map((all) => new MemberSet(all));
+}

@@ -1,0 +1,72 @@
+/** What a test does to the data directory of a server that does not run: power cuts, flipped bits, copies. */
+import { statSync } from "node:fs";
+import { cp, open, readdir, rm, stat, truncate } from "node:fs/promises";
+import { join } from "node:path";
+
+/** A file of the engine, and how long it was. */
+export interface LogMark {
+  readonly name: string;
+  readonly bytes: number;
+}
+
+/** The newest write-ahead log of a data directory, and its size now. */
+export async function newestLog(data: string): Promise<LogMark> {
+  const names = (await engineFiles(data, ".log")).sort(
+    (a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10),
+  );
+  const name = names.at(-1);
+  if (name === undefined) throw new Error(`${data} has no log`);
+  return { name, bytes: (await stat(join(data, "engine", name))).size };
+}
+
+/**
+ * Waits until a log is longer than it was. It blocks this process, so that no acknowledgement is taken in meanwhile.
+ * Returns whether it grew in time.
+ */
+export function awaitGrowth(data: string, { name, bytes }: LogMark, timeoutMs = 5000): boolean {
+  const endMs = performance.now() + timeoutMs;
+  const path = join(data, "engine", name);
+  while (performance.now() < endMs) if (statSync(path).size > bytes) return true;
+  return false;
+}
+
+/** Names of the engine's files that end so, with numbers in ascending order. */
+export async function engineFiles(data: string, suffix: string): Promise<string[]> {
+  const names = await readdir(join(data, "engine"));
+  return names.filter((name) => name.endsWith(suffix)).sort();
+}
+
+/**
+ * Does to a directory what a power cut may do: the newest log ends anywhere after what had been acknowledged.
+ * @param mark the newest log when the last acknowledgement arrived
+ * @returns how many bytes were lost
+ */
+export async function cutPower(data: string, mark: LogMark): Promise<number> {
+  const { name, bytes } = await newestLog(data);
+  const kept = name === mark.name ? mark.bytes : 0;
+  const end = kept + Math.floor(Math.random() * (bytes - kept + 1));
+  await truncate(join(data, "engine", name), end);
+  return bytes - end;
+}
+
+/** Copies a data directory, which may be in use. */
+export async function copyData(from: string, to: string): Promise<void> {
+  await rm(to, { recursive: true, force: true });
+  await cp(from, to, { recursive: true });
+}
+
+/** Flips one bit of a file of the engine, at a share (0 to 1) of its length. */
+export async function flipBit(data: string, name: string, share: number): Promise<void> {
+  const path = join(data, "engine", name);
+  const { size } = await stat(path);
+  const file = await open(path, "r+");
+  try {
+    const byte = new Uint8Array(1);
+    const position = Math.min(size - 1, Math.floor(size * share));
+    await file.read(byte, 0, 1, position);
+    byte[0] = (byte[0] ?? 0) ^ (1 << Math.floor(Math.random() * 8));
+    await file.write(byte, 0, 1, position);
+  } finally {
+    await file.close();
+  }
+}

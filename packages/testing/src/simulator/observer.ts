@@ -1,0 +1,19 @@
+/** Who looks on: the oracle, and counters. */
+import type { ChangeSet, WriteRecord } from "@meshkv/core";
+import type { DiskOperation } from "./disk.ts";
+import type { Machine } from "./machine.ts";
+import type { Shell } from "./shell.ts";
+
+export interface Observer {
+  /** A process began; nothing of it is durable yet. */
+  started(shell: Shell): void;
+  /** The process handed a group to its disk. */
+  committed(shell: Shell, generation: number, group: ChangeSet): void;
+  /** An operation of a directory is durable; the process may be dead already. */
+  durable(machine: Machine, operation: DiskOperation): void;
+  /** A client was told that its writes are durable. */
+  acknowledged(shell: Shell, records: readonly WriteRecord[]): void;
+  event(shell: Shell, name: string, details: Readonly<Record<string, string | number>>): void;
+  /** A process has handled an event, and all that followed at once. */
+  afterEvent(shell: Shell): void;
+}

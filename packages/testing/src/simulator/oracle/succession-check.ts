@@ -1,0 +1,37 @@
+/** A rejoining replica changes its identity and loses nothing (rule M2). */
+import type { Machine } from "../machine.ts";
+import { describeRecord } from "../shell.ts";
+import { Violation } from "../violation.ts";
+import { type Holdings, isSuperseded } from "./holdings.ts";
+
+/** Compares what a replica had not forgotten with what its successor has. */
+export function checkSuccession(
+  machine: Machine,
+  generation: number,
+  before: Holdings,
+  after: Holdings,
+): void {
+  for (const [key, { winner, siblings }] of machine.disk.tables(generation).entries) {
+    const [old, known] = [before.keys.get(key), after.keys.get(key)];
+    for (const record of [winner, ...siblings]) {
+      const issued = old?.records.find((other) => other.record.checksum === record.checksum);
+      if (issued === undefined) continue;
+      if (known !== undefined && (known.writes.has(issued.number) || isSuperseded(issued, known))) continue;
+      throw new Violation(
+        "always-handed-over",
+        `${machine.address} lost ${describeRecord(record)} as it rejoined`,
+      );
+    }
+    if (
+      old !== undefined &&
+      known !== undefined &&
+      !known.best.record.isDelete &&
+      old.covered.has(known.best.number)
+    ) {
+      throw new Violation(
+        "always-gone",
+        `${machine.address}: ${describeRecord(known.best.record)} is back, though its predecessor knew a later write`,
+      );
+    }
+  }
+}

@@ -1,0 +1,122 @@
+/** What a seed's world is like (swarm testing, Groce et al.): each seed draws its own sizes, rates and faults. */
+import type { Random } from "./random.ts";
+
+/** What can go wrong, or be done to a mesh. */
+export const FAULT_KINDS = [
+  "kill",
+  "power",
+  "cut",
+  "stall",
+  "part-one-way",
+  "part-pair",
+  "isolate",
+  "bridge",
+  "heal",
+  "image",
+  "restore",
+  "clone",
+  "clock-step",
+  "remove",
+  "gone",
+  "join",
+  "wipe",
+] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+/** What is drawn when nothing else is asked for. */
+export const DEFAULT_FAULT_KINDS: readonly FaultKind[] = [
+  "kill",
+  "power",
+  "cut",
+  "stall",
+  "part-one-way",
+  "part-pair",
+  "isolate",
+  "bridge",
+  "heal",
+];
+
+/** How a seed is to be run. */
+export interface WorldOptions {
+  /** Where each event is told in words. */
+  readonly print?: (line: string) => void;
+  readonly faultKinds?: readonly FaultKind[];
+  /** A short life, for tests that run on every change. */
+  readonly isQuick?: boolean;
+}
+
+export interface WorldParameters {
+  readonly meshName: string;
+  readonly machines: number;
+  readonly keys: number;
+  readonly delayUsMin: number;
+  readonly delayUsMax: number;
+  /** Probability that a message takes 10 to 1,000 times as long. */
+  readonly stallChance: number;
+  readonly windowBytes: number;
+  readonly tickUs: number;
+  readonly scanUsMin: number;
+  readonly scanUsMax: number;
+  readonly syncUsMin: number;
+  readonly syncUsMax: number;
+  /** Greatest page that a scan answers with. */
+  readonly pageBytes: number;
+  readonly usesBytes: boolean;
+  readonly claimBusyMs: number;
+  readonly claimIdleMs: number;
+  readonly hearsayMs: number;
+  readonly conflictRetentionMs: number;
+  /** Mean time between client operations, over all machines. */
+  readonly operationUs: number;
+  readonly deleteChance: number;
+  readonly deadlineChance: number;
+  readonly batchChance: number;
+  /** Mean time between faults, over the whole world; 0 for none. */
+  readonly faultUs: number;
+  /** How often each kind of fault is drawn, relative to the others; a kind that is absent never is. */
+  readonly faultWeights: Readonly<Partial<Record<FaultKind, number>>>;
+  /** How long clients and faults are at work. */
+  readonly activeUs: number;
+}
+
+/** Draws the world of a seed. */
+export function drawParameters(random: Random, options: WorldOptions): WorldParameters {
+  const delayUsMin = random.logarithmic(100, 5000);
+  return {
+    meshName: "default",
+    machines: random.chance(0.7) ? random.between(2, 3) : random.between(4, 7),
+    keys: random.logarithmic(1, 50),
+    delayUsMin,
+    delayUsMax: delayUsMin * random.logarithmic(1, 50),
+    stallChance: random.chance(0.5) ? random.float() * 0.01 : 0,
+    windowBytes: random.logarithmic(200, 100_000),
+    tickUs: random.logarithmic(20_000, 200_000),
+    scanUsMin: 50,
+    scanUsMax: random.logarithmic(100, 20_000),
+    syncUsMin: 100,
+    syncUsMax: random.logarithmic(200, 50_000),
+    pageBytes: random.logarithmic(100, 65536),
+    usesBytes: random.chance(0.2),
+    claimBusyMs: random.logarithmic(50, 1000),
+    claimIdleMs: random.logarithmic(1000, 10_000),
+    hearsayMs: random.logarithmic(50, 1000),
+    conflictRetentionMs: random.logarithmic(500, 20_000),
+    operationUs: random.logarithmic(2000, 200_000),
+    deleteChance: random.chance(0.8) ? random.float() * 0.6 : 0,
+    deadlineChance: random.chance(0.5) ? random.float() * 0.5 : 0,
+    batchChance: random.chance(0.5) ? random.float() * 0.5 : 0,
+    faultUs: random.chance(0.15) ? 0 : random.logarithmic(20_000, 2_000_000),
+    faultWeights: drawWeights(random, options.faultKinds ?? DEFAULT_FAULT_KINDS),
+    activeUs: random.between(2_000_000, 10_000_000) / (options.isQuick === true ? 5 : 1),
+  };
+}
+
+/** About half of the kinds occur in a world, at rates of their own. */
+function drawWeights(random: Random, kinds: readonly FaultKind[]): Partial<Record<FaultKind, number>> {
+  const weights: Partial<Record<FaultKind, number>> = {};
+  for (const kind of FAULT_KINDS) {
+    const weight = random.chance(0.5) ? random.float() : 0;
+    if (weight > 0 && kinds.includes(kind)) weights[kind] = weight;
+  }
+  return weights;
+}

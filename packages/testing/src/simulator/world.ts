@@ -1,0 +1,194 @@
+/** A whole world: machines, network, clients and faults of one seed, and how it ends. */
+import { type HostConfig, InvariantError, PEERING_DEFAULTS } from "@meshkv/core";
+import { SimulatedDisk } from "./disk.ts";
+import { Faults } from "./faults.ts";
+import { Machine } from "./machine.ts";
+import { Network } from "./network.ts";
+import { Oracle } from "./oracle/oracle.ts";
+import { drawParameters, type WorldOptions, type WorldParameters } from "./parameters.ts";
+import { Random } from "./random.ts";
+import { Scheduler } from "./scheduler.ts";
+import { Shell, type Surroundings } from "./shell.ts";
+import { Trace } from "./trace.ts";
+import { Violation } from "./violation.ts";
+import { Workload } from "./workload.ts";
+
+/** How a seed's run ended. */
+export interface Outcome {
+  readonly seed: number;
+  readonly events: number;
+  /** Equal for two runs of one seed. */
+  readonly hash: string;
+  readonly faults: ReadonlyMap<string, number>;
+  /** undefined when every promise held. */
+  readonly violation: string | undefined;
+  readonly stack: string | undefined;
+}
+
+/** A world at rest that has not settled by then never will. */
+const SETTLE_US_MAX = 180_000_000;
+const EVENTS_MAX = 3_000_000;
+
+export class World implements Surroundings {
+  readonly parameters: WorldParameters;
+  readonly random: Random;
+  readonly scheduler = new Scheduler();
+  readonly trace: Trace;
+  readonly network: Network;
+  readonly observer: Oracle;
+  readonly machines: Machine[] = [];
+  readonly faults = new Map<string, number>();
+  readonly #workload: Workload;
+  readonly #faults: Faults;
+  #isActive = true;
+
+  constructor(seed: number, options: WorldOptions = {}) {
+    const { print } = options;
+    this.random = new Random(seed);
+    this.parameters = drawParameters(new Random(seed, 1), options);
+    this.trace = new Trace(
+      print === undefined ? undefined : (line) => print(`${this.scheduler.nowUs / 1000} ${line}`),
+    );
+    this.network = new Network(this.parameters, this.random, this.scheduler, this.trace, this.machines);
+    this.observer = new Oracle(this.parameters, this.trace, this.machines);
+    this.#workload = new Workload(this.parameters, new Random(seed, 2));
+    this.#faults = new Faults(this);
+    for (let index = 0; index < this.parameters.machines; index += 1) this.addMachine();
+  }
+
+  /** Counts a fault by its kind. */
+  count(kind: string): void {
+    this.faults.set(kind, (this.faults.get(kind) ?? 0) + 1);
+    this.trace.say(() => `fault: ${kind}`);
+  }
+
+  addMachine(): Machine {
+    const index = this.machines.length;
+    const { parameters } = this;
+    const address = `m${index}:1`;
+    const peers = Array.from({ length: parameters.machines }, (_, peer) => `m${peer}:1`).filter(
+      (p) => p !== address,
+    );
+    const config: HostConfig = {
+      ...PEERING_DEFAULTS,
+      address,
+      peers,
+      claimBusyMs: parameters.claimBusyMs,
+      claimIdleMs: parameters.claimIdleMs,
+      hearsayMs: parameters.hearsayMs,
+      greetingTimeoutMs: 5000,
+      joinLeaseMs: 20_000,
+      conflictRetentionMs: parameters.conflictRetentionMs,
+      rejoinPatienceMs: 10_000,
+    };
+    const machine = new Machine(
+      index,
+      address,
+      new SimulatedDisk(parameters.usesBytes),
+      config,
+      this.scheduler,
+    );
+    this.machines.push(machine);
+    return machine;
+  }
+
+  start(machine: Machine): void {
+    if (machine.shell === undefined && !machine.isGone) machine.shell = new Shell(machine, this);
+  }
+
+  #operate(): void {
+    const { operationUs } = this.parameters;
+    this.scheduler.after(this.random.between(operationUs / 2, operationUs), () => {
+      if (!this.#isActive) return;
+      this.#workload.act(this.machines);
+      this.#operate();
+    });
+  }
+
+  #disturb(): void {
+    const { faultUs } = this.parameters;
+    if (faultUs === 0) return;
+    this.scheduler.after(this.random.between(faultUs / 2, faultUs), () => {
+      if (!this.#isActive) return;
+      this.#faults.act();
+      this.#disturb();
+    });
+  }
+
+  /** Runs the world to its end. Throws what went wrong. */
+  run(): void {
+    for (const machine of this.machines) {
+      this.scheduler.after(this.random.between(0, this.parameters.tickUs), () => this.start(machine));
+    }
+    this.#operate();
+    this.#disturb();
+    this.#runUntil(this.parameters.activeUs);
+    this.#isActive = false;
+    this.#heal();
+    const endUs = this.scheduler.nowUs + SETTLE_US_MAX;
+    let checkUs = this.scheduler.nowUs;
+    let tidyUs = this.scheduler.nowUs + 5_000_000;
+    for (;;) {
+      if (this.trace.events > EVENTS_MAX) throw new Violation("eventually-quiet", "too many events");
+      this.scheduler.step();
+      if (this.scheduler.nowUs < checkUs) continue;
+      checkUs = this.scheduler.nowUs + 20_000;
+      if (this.scheduler.nowUs > tidyUs) {
+        tidyUs = this.scheduler.nowUs + 2_000_000;
+        this.#removeDead();
+      }
+      const reason = this.observer.whyNotSettled();
+      if (reason === undefined) break;
+      if (this.scheduler.nowUs > endUs) throw new Violation("eventually-settled", reason);
+    }
+    this.observer.checkEnd();
+  }
+
+  #runUntil(untilUs: number): void {
+    while (this.scheduler.nowUs < untilUs && this.trace.events < EVENTS_MAX) this.scheduler.step();
+  }
+
+  /** What an operator does about members whose directory is gone. */
+  #removeDead(): void {
+    if (!["gone", "wipe", "restore", "clone"].some((kind) => this.faults.has(kind))) return;
+    const living = new Set(
+      this.machines.flatMap(({ shell }) => [
+        shell?.host.active.replica.id,
+        shell?.host.successor?.replica.id,
+      ]),
+    );
+    for (const { shell } of this.machines) {
+      const dead = shell?.host.active.replica.members.current().find((member) => !living.has(member));
+      if (dead !== undefined) shell?.removeMember(dead, true);
+    }
+  }
+
+  #heal(): void {
+    this.trace.say(() => "heal");
+    this.network.calm();
+    for (const machine of this.machines) {
+      machine.offsetMs = 0;
+      machine.drift = 0;
+    }
+    for (const machine of this.machines) this.start(machine);
+  }
+}
+
+/** Runs one seed and tells how it ended. */
+export function runSeed(seed: number, options: WorldOptions = {}): Outcome {
+  const world = new World(seed, options);
+  let violation: string | undefined;
+  let stack: string | undefined;
+  try {
+    world.run();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    violation =
+      error instanceof Violation
+        ? error.message
+        : `${error instanceof InvariantError ? "invariant" : "crash"}: ${error.message}`;
+    stack = error.stack;
+  }
+  const { trace, faults } = world;
+  return { seed, events: trace.events, hash: trace.hash, faults, violation, stack };
+}
