@@ -36,6 +36,16 @@ describe("CRC-32C", () => {
     );
   });
 
+  it("agrees with its twin on long inputs, which are summed up in words", () => {
+    const bytes = fc.uint8Array({ minLength: 1000, maxLength: 1100, size: "max" });
+    fc.assert(
+      fc.property(bytes, fc.nat({ max: 20 }), (all, before) => {
+        expect(crc32c(all, before)).toBe(crc32cByBits(all.subarray(before)));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   it("continues where an earlier sum ended", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), fc.nat({ max: 60 }), (all, cut) => {

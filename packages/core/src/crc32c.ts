@@ -1,56 +1,78 @@
 /**
- * CRC-32C (Castagnoli), as LevelDB uses it. Eight tables ("slicing by 8"), so that a record costs well under a
- * microsecond without any platform help.
+ * CRC-32C (Castagnoli), as LevelDB uses it. Sixteen tables in one array ("slicing by 16"): a gigabyte a second and more,
+ * without any platform help. Every start of a server sums up its whole database.
  */
 const POLYNOMIAL = 0x82f63b78;
+const SLICES = 16;
+const TABLE = 256;
 
-const tables: readonly Int32Array[] = makeTables();
+/** `tables[slice * 256 + byte]`: what a byte does to the sum that has `slice` further bytes after it. */
+const tables: Int32Array = makeTables();
 
-function makeTables(): Int32Array[] {
-  const all = Array.from({ length: 8 }, () => new Int32Array(256));
-  for (let byte = 0; byte < 256; byte += 1) {
+function makeTables(): Int32Array {
+  const all = new Int32Array(SLICES * TABLE);
+  for (let byte = 0; byte < TABLE; byte += 1) {
     let crc = byte;
     for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1;
-    all[0]![byte] = crc;
+    all[byte] = crc;
   }
-  for (let slice = 1; slice < 8; slice += 1) {
-    for (let byte = 0; byte < 256; byte += 1) {
-      const previous = all[slice - 1]![byte]!;
-      all[slice]![byte] = (previous >>> 8) ^ all[0]![previous & 0xff]!;
-    }
+  for (let index = TABLE; index < all.length; index += 1) {
+    const previous = all[index - TABLE]!;
+    all[index] = (previous >>> 8) ^ all[previous & 0xff]!;
   }
   return all;
 }
 
-const [t0, t1, t2, t3, t4, t5, t6, t7] = tables as [
-  Int32Array,
-  Int32Array,
-  Int32Array,
-  Int32Array,
-  Int32Array,
-  Int32Array,
-  Int32Array,
-  Int32Array,
-];
+/** From so many bytes on a view that reads words is worth its making. */
+const WIDE_BYTES_MIN = 1024;
 
 /** CRC-32C of `bytes[start, end)` as an unsigned 32-bit integer; `seed` continues an earlier checksum. */
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length, seed = 0): number {
   let crc = ~seed;
   let index = start;
+  if (end - start >= WIDE_BYTES_MIN) {
+    index = end - ((end - start) % SLICES);
+    crc = sumWide(bytes, start, index, crc);
+  }
   for (; index + 8 <= end; index += 8) {
     const low =
       crc ^
       (bytes[index]! | (bytes[index + 1]! << 8) | (bytes[index + 2]! << 16) | (bytes[index + 3]! << 24));
     crc =
-      t7[low & 0xff]! ^
-      t6[(low >>> 8) & 0xff]! ^
-      t5[(low >>> 16) & 0xff]! ^
-      t4[low >>> 24]! ^
-      t3[bytes[index + 4]!]! ^
-      t2[bytes[index + 5]!]! ^
-      t1[bytes[index + 6]!]! ^
-      t0[bytes[index + 7]!]!;
+      tables[7 * TABLE + (low & 0xff)]! ^
+      tables[6 * TABLE + ((low >>> 8) & 0xff)]! ^
+      tables[5 * TABLE + ((low >>> 16) & 0xff)]! ^
+      tables[4 * TABLE + (low >>> 24)]! ^
+      tables[3 * TABLE + bytes[index + 4]!]! ^
+      tables[2 * TABLE + bytes[index + 5]!]! ^
+      tables[TABLE + bytes[index + 6]!]! ^
+      tables[bytes[index + 7]!]!;
   }
-  for (; index < end; index += 1) crc = t0[(crc ^ bytes[index]!) & 0xff]! ^ (crc >>> 8);
+  for (; index < end; index += 1) crc = tables[(crc ^ bytes[index]!) & 0xff]! ^ (crc >>> 8);
   return ~crc >>> 0;
+}
+
+/** Sums up a multiple of sixteen bytes. */
+function sumWide(bytes: Uint8Array, start: number, end: number, seed: number): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  let crc = seed;
+  for (let index = start; index < end; index += SLICES) {
+    crc =
+      word(crc ^ view.getInt32(index, true), 12) ^
+      word(view.getInt32(index + 4, true), 8) ^
+      word(view.getInt32(index + 8, true), 4) ^
+      word(view.getInt32(index + 12, true), 0);
+  }
+  return crc;
+}
+
+/** What four bytes, the first one lowest, do to the sum that has `slice` further bytes after them. */
+function word(value: number, slice: number): number {
+  const at = slice * TABLE;
+  return (
+    tables[at + 3 * TABLE + (value & 0xff)]! ^
+    tables[at + 2 * TABLE + ((value >>> 8) & 0xff)]! ^
+    tables[at + TABLE + ((value >>> 16) & 0xff)]! ^
+    tables[at + (value >>> 24)]!
+  );
 }

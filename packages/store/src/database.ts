@@ -3,10 +3,17 @@
  * new state in another generation beside the old one and then switches over in one batch.
  */
 import { ChangeSet, invariant, type MeshkvError } from "@meshkv/core";
-import { currentManifest, markCleanStop, removeCleanMark, removeDamage } from "./directory.ts";
+import {
+  currentManifest,
+  markCleanStop,
+  removeCleanMark,
+  removeDamage,
+  removeLost,
+  saveDamage,
+} from "./directory.ts";
 import { type Engine, openMemoryEngine } from "./engine.ts";
 import { EngineWriter } from "./engine-writer.ts";
-import { isCorruption, storageError } from "./failure.ts";
+import { isCorruption, messages, storageError } from "./failure.ts";
 import { FreeSpace, type FreeBytesProbe, probeDirectory } from "./free-space.ts";
 import { type CommitOptions, type Damage, Generation } from "./generation.ts";
 import { openDirectory } from "./open-directory.ts";
@@ -76,8 +83,7 @@ export class Database {
   }
 
   /**
-   * Opens a database; makes it when there is none. After an unclean stop the engine's files are checked first, which
-   * reads all of them.
+   * Opens a database; makes it when there is none. The engine's files are checked first, which reads all of them.
    * @throws MeshkvError DIRECTORY_LOCKED when another process has it open; UNSUPPORTED_FORMAT; STORAGE_FAILED when
    * the engine cannot open its files; STORAGE_FULL
    */
@@ -91,23 +97,23 @@ export class Database {
     isSecondTry: boolean,
   ): Promise<Database> {
     const directory = "directory" in location ? location.directory : undefined;
-    let engine: Engine;
+    let engine: Engine | undefined;
     let findings: readonly string[] = [];
-    if ("engine" in location) engine = location.engine;
-    else if (directory === undefined) engine = await openMemoryEngine();
-    else {
-      ({ engine, findings } = await openDirectory(directory, {
-        writeBufferBytes: options.writeBufferBytes ?? WRITE_BUFFER_BYTES,
-        blockCacheBytes: options.blockCacheBytes ?? BLOCK_CACHE_BYTES,
-      }));
-    }
     try {
+      if ("engine" in location) engine = location.engine;
+      else if (directory === undefined) engine = await openMemoryEngine();
+      else {
+        ({ engine, findings } = await openDirectory(directory, {
+          writeBufferBytes: options.writeBufferBytes ?? WRITE_BUFFER_BYTES,
+          blockCacheBytes: options.blockCacheBytes ?? BLOCK_CACHE_BYTES,
+        }));
+      }
       return await Database.#start(directory, engine, options, findings);
     } catch (error) {
-      await engine.close();
+      await engine?.close();
       if (directory !== undefined && isCorruption(error) && !isSecondTry) {
-        // The last stop was clean, so nothing was checked. Now it will be, and repaired.
-        await removeCleanMark(directory);
+        // The engine sees damage that the check did not: as a finding it brings the repair.
+        await saveDamage(directory, [...new Set([...findings, messages(error)])]);
         return Database.#open(location, options, true);
       }
       throw storageError(error, `opening ${directory ?? "the database"}`);
@@ -139,8 +145,7 @@ export class Database {
   }
 
   /**
-   * What a check of the engine's files found when the directory was opened after an unclean stop, now or earlier: the
-   * replica may have lost acknowledged writes and has to rejoin. Empty when all is well. Kept until `switchTo`.
+   * What a check of the engine's files found when the directory was opened, now or earlier: the replica may have lost acknowledged writes and has to rejoin. Empty when all is well. Kept until `switchTo`.
    */
   get damage(): readonly string[] {
     return this.#damage;
@@ -214,7 +219,10 @@ export class Database {
     const target = this.generation(generation);
     await target.commitWith(changeSet ?? new ChangeSet(0), options, { drop: [DAMAGE] });
     this.#currentGeneration = generation;
+    const wasDamaged = this.#damage.length > 0;
     this.#damage = [];
+    // What a repair put aside is of no use any more. That it cannot be removed costs space and nothing else.
+    if (wasDamaged && this.directory !== undefined) await removeLost(this.directory).catch(() => undefined);
   }
 
   /**

@@ -15,6 +15,7 @@
 import { chmod, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { MeshkvError } from "@meshkv/core";
+import { LOST } from "./engine-files/disarm.ts";
 import { isEngineLocked } from "./engine.ts";
 import { hasCode } from "./failure.ts";
 
@@ -133,6 +134,11 @@ export async function loadDamage(directory: string): Promise<string[]> {
 /** Forgets the kept findings. */
 export async function removeDamage(directory: string): Promise<void> {
   await rm(join(directory, DAMAGE_FILE), { force: true });
+}
+
+/** Removes what repairs have put aside. */
+export async function removeLost(directory: string): Promise<void> {
+  await rm(join(engineDirectory(directory), LOST), { recursive: true, force: true });
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,22 +1,24 @@
-import { readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
+import { disarmEngineFiles, LOST } from "./engine-files/disarm.ts";
 import { readManifest } from "./engine-files/manifest.ts";
 import { hasCode } from "./failure.ts";
 
 /**
  * Makes a damaged LevelDB directory usable again: whatever can be read is kept, damaged blocks are left out, and a new
- * manifest is written. Without this a damaged table stops every write for good, since a compaction meets it sooner or
+ * manifest is written. What was left out lies in the directory `lost` then. Without this a damaged table stops every write for good, since a compaction meets it sooner or
  * later. The directory must be nobody else's: LevelDB takes no lock for it.
  * @throws the engine's errors
  */
 export async function repairEngine(directory: string): Promise<void> {
-  await removeObsolete(directory);
+  await putAsideObsolete(directory);
+  await disarmEngineFiles(directory);
   await ClassicLevel.repair(directory);
 }
 
 /** A repair takes up every file that it finds: rows that are long gone would come back out of files that a crash left. */
-async function removeObsolete(directory: string): Promise<void> {
+async function putAsideObsolete(directory: string): Promise<void> {
   const current = await read(join(directory, "CURRENT"));
   const name = current?.toString("latin1").trimEnd() ?? "";
   const bytes = /^MANIFEST-\d+$/.test(name) ? await read(join(directory, name)) : undefined;
@@ -28,7 +30,9 @@ async function removeObsolete(directory: string): Promise<void> {
     if (digits === undefined) continue;
     const number = Number(digits);
     const isLive = kind === "log" ? number >= logNumber || number === previousLogNumber : tables.has(number);
-    if (!isLive) await rm(join(directory, file));
+    if (isLive) continue;
+    await mkdir(join(directory, LOST), { recursive: true, mode: 0o700 });
+    await rename(join(directory, file), join(directory, LOST, file));
   }
 }
 

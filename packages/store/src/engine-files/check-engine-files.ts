@@ -7,13 +7,12 @@ import { join } from "node:path";
 import { hasCode } from "../failure.ts";
 import type { FileFinding } from "./finding.ts";
 import { fixed32, fixed64 } from "./little-endian.ts";
-import { type LogDefect, readLogFile } from "./log-file.ts";
+import { BATCH_HEADER_BYTES, type LogDefect, readLogFile } from "./log-file.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
 import { checkTableFile } from "./table-file.ts";
 
 /** Findings of one file that are told; more say nothing new. */
 const FINDINGS_PER_FILE_MAX = 8;
-const BATCH_HEADER_BYTES = 12;
 
 /** What a check has read. */
 export interface FileCheck {
@@ -22,21 +21,32 @@ export interface FileCheck {
   readonly bytes: number;
 }
 
+/** What is known about the files that are to be checked. */
+export interface FileCheckOptions {
+  /** The engine was closed in order: then no write was cut short, and a log that ends inside a record has lost some. */
+  readonly isClosed?: boolean;
+}
+
 /** Checks manifest, write-ahead logs and tables. A directory without a database has nothing to be found. */
-export async function checkEngineFiles(directory: string): Promise<FileCheck> {
-  const checker = new FileChecker(directory);
+export async function checkEngineFiles(
+  directory: string,
+  { isClosed = false }: FileCheckOptions = {},
+): Promise<FileCheck> {
+  const checker = new FileChecker(directory, isClosed);
   await checker.run();
   return checker.result;
 }
 
 class FileChecker {
   readonly #directory: string;
+  readonly #isClosed: boolean;
   readonly #findings: FileFinding[] = [];
   #files = 0;
   #bytes = 0;
 
-  constructor(directory: string) {
+  constructor(directory: string, isClosed: boolean) {
     this.#directory = directory;
+    this.#isClosed = isClosed;
   }
 
   get result(): FileCheck {
@@ -45,9 +55,13 @@ class FileChecker {
 
   async run(): Promise<void> {
     const current = await this.#read("CURRENT");
-    if (current === undefined) return;
-    const name = new TextDecoder("latin1").decode(current).trimEnd();
-    if (!/^MANIFEST-\d+$/.test(name)) {
+    if (current === undefined) {
+      // LevelDB would begin a new database, and remove what is there as not belonging to it.
+      if (await this.#holdsRows()) this.#tell("CURRENT", [{ offset: 0, message: "the file is missing" }]);
+      return;
+    }
+    const name = /^(MANIFEST-\d+)\n$/.exec(new TextDecoder("latin1").decode(current))?.[1];
+    if (name === undefined) {
       this.#tell("CURRENT", [{ offset: 0, message: "it names no manifest" }]);
       return;
     }
@@ -85,6 +99,11 @@ class FileChecker {
       if (tornAt !== undefined) torn = { name, offset: tornAt };
       if (defects.length > 0) nextSequence = undefined;
       else nextSequence = this.#checkSequence(name, records, nextSequence);
+    }
+    if (torn !== undefined && this.#isClosed) {
+      this.#tell(torn.name, [
+        { offset: torn.offset, message: "the log ends inside a record, yet it was closed in order" },
+      ]);
     }
   }
 
@@ -126,6 +145,15 @@ class FileChecker {
   #tell(file: string, defects: readonly LogDefect[]): void {
     for (const { offset, message } of defects.slice(0, FINDINGS_PER_FILE_MAX)) {
       this.#findings.push({ file, offset, message });
+    }
+  }
+
+  async #holdsRows(): Promise<boolean> {
+    try {
+      return (await readdir(this.#directory)).some((name) => /^\d+\.(ldb|sst|log)$/.test(name));
+    } catch (error) {
+      if (hasCode(error, "ENOENT")) return false;
+      throw error;
     }
   }
 

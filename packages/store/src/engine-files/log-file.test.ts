@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { withTemporaryDirectory } from "../../test/temporary.ts";
 import { openClassicEngine } from "../engine.ts";
-import { LOG_BLOCK_BYTES, readLogFile } from "./log-file.ts";
+import { encodeLogFile, LOG_BLOCK_BYTES, readLogFile } from "./log-file.ts";
 
 /** A write-ahead log as LevelDB wrote it: records of many sizes, over several blocks. */
 let log: Uint8Array;
@@ -115,5 +115,25 @@ describe("readLogFile", () => {
     const { records, defects } = readLogFile(flipped(1000, 1));
     expect(defects).toHaveLength(1);
     expect(isSame(records.at(-1), payloads.at(-1))).toBe(true);
+  });
+});
+
+describe("encodeLogFile", () => {
+  test("writes what LevelDB wrote, to the byte", () => {
+    expect(isSame(encodeLogFile(payloads), log)).toBe(true);
+  });
+
+  test("writes what can be read, whatever the sizes", () => {
+    const sizes = fc.array(fc.nat({ max: 3 * LOG_BLOCK_BYTES }), { maxLength: 8 });
+    fc.assert(
+      fc.property(sizes, (lengths) => {
+        const records = lengths.map((length, index) => new Uint8Array(length).fill(index + 1));
+        const read = readLogFile(encodeLogFile(records));
+        expect(read).toMatchObject({ defects: [], tornAt: undefined });
+        expect(read.records.length).toBe(records.length);
+        expect(read.records.every((record, index) => isSame(record, records[index]))).toBe(true);
+      }),
+      { numRuns: 40 },
+    );
   });
 });

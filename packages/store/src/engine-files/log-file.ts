@@ -10,13 +10,16 @@
  * ```
  */
 import { crc32c } from "@meshkv/core";
-import { fixed32, unmaskChecksum } from "./little-endian.ts";
+import { fixed32, maskChecksum, putFixed32, unmaskChecksum } from "./little-endian.ts";
 
 export const LOG_BLOCK_BYTES = 32 * 1024;
 const HEADER_BYTES = 7;
+/** Bytes before the rows of a batch, which is what the records of a write-ahead log are. */
+export const BATCH_HEADER_BYTES = 12;
 /** Bytes that are summed up in search of a record behind a damaged length: tens of milliseconds. */
 const SEARCH_BYTES_MAX = 32 * 1024 * 1024;
 const FULL = 1;
+const FIRST = 2;
 const MIDDLE = 3;
 const LAST = 4;
 
@@ -38,6 +41,40 @@ export interface LogContents {
 /** Reads a whole log file. */
 export function readLogFile(bytes: Uint8Array): LogContents {
   return new LogReader(bytes).read();
+}
+
+/** A log file that holds these records. */
+export function encodeLogFile(records: readonly Uint8Array[]): Uint8Array {
+  const parts: Uint8Array[] = [];
+  let at = 0;
+  for (const record of records) {
+    for (let start = 0, isFirst = true; isFirst || start < record.length; isFirst = false) {
+      let room = LOG_BLOCK_BYTES - (at % LOG_BLOCK_BYTES);
+      if (room < HEADER_BYTES) {
+        parts.push(new Uint8Array(room));
+        at += room;
+        room = LOG_BLOCK_BYTES;
+      }
+      const end = Math.min(record.length, start + room - HEADER_BYTES);
+      const isLast = end === record.length;
+      const type = isFirst ? (isLast ? FULL : FIRST) : isLast ? LAST : MIDDLE;
+      const part = encodePart(type, record.subarray(start, end));
+      parts.push(part);
+      at += part.length;
+      start = end;
+    }
+  }
+  return join(parts);
+}
+
+function encodePart(type: number, payload: Uint8Array): Uint8Array {
+  const part = new Uint8Array(HEADER_BYTES + payload.length);
+  part[4] = payload.length & 0xff;
+  part[5] = payload.length >>> 8;
+  part[6] = type;
+  part.set(payload, HEADER_BYTES);
+  putFixed32(part, 0, maskChecksum(crc32c(part, 6)));
+  return part;
 }
 
 class LogReader {

@@ -30,7 +30,12 @@ export interface Manifest {
 export function readManifest(bytes: Uint8Array): Manifest {
   const { records, defects } = readLogFile(bytes);
   const found = [...defects];
-  const state = { tables: new Map<number, number>(), logNumber: 0, previousLogNumber: 0 };
+  const state = {
+    tables: new Map<number, number>(),
+    logNumber: 0,
+    previousLogNumber: 0,
+    tags: new Set<number>(),
+  };
   records.forEach((record, index) => {
     try {
       applyEdit(record, state);
@@ -39,17 +44,26 @@ export function readManifest(bytes: Uint8Array): Manifest {
       found.push({ offset: 0, message: `edit ${index} cannot be read: ${error.message}` });
     }
   });
-  if (records.length === 0) found.push({ offset: 0, message: "no edit can be read" });
-  return { ...state, defects: found };
+  for (const tag of [LOG_NUMBER, NEXT_FILE, LAST_SEQUENCE]) {
+    if (!state.tags.has(tag)) found.push({ offset: 0, message: `no edit with tag ${tag} can be read` });
+  }
+  const { tables, logNumber, previousLogNumber } = state;
+  return { tables, logNumber, previousLogNumber, defects: found };
 }
 
 function applyEdit(
   record: Uint8Array,
-  state: { readonly tables: Map<number, number>; logNumber: number; previousLogNumber: number },
+  state: {
+    readonly tables: Map<number, number>;
+    readonly tags: Set<number>;
+    logNumber: number;
+    previousLogNumber: number;
+  },
 ): void {
   const reader = new LittleEndianReader(record);
   while (reader.remaining > 0) {
     const tag = reader.varint();
+    state.tags.add(tag);
     switch (tag) {
       case COMPARATOR:
         reader.slice();

@@ -9,8 +9,8 @@ export interface ReadingCopy {
 }
 
 /**
- * Copies an engine's files beside the original. Table files never change once they are written, so links to them will
- * do where the file system has links; everything else is small.
+ * Copies an engine's files beside the original. Table files never change once they are written (a repair replaces
+ * them), so links to them will do where the file system has links; everything else is small.
  */
 export async function copyForReading(directory: string): Promise<ReadingCopy> {
   const source = engineDirectory(directory);

@@ -153,13 +153,10 @@ describe("fsck finds", () => {
     );
   });
 
-  test("an engine that cannot read its files", async () => {
+  test("a missing manifest, and goes on with what can be read", async () => {
     const directory = await crashImage(healthy);
     await writeFile(join(directory, "engine", "CURRENT"), "MANIFEST-999999\n");
-    expect(await findingsOf(directory)).toEqual([
-      "file: MANIFEST-999999 at byte 0: the manifest is missing",
-      expect.stringMatching(/^engine: /),
-    ]);
+    expect(await findingsOf(directory)).toEqual(["file: MANIFEST-999999 at byte 0: the manifest is missing"]);
   });
 
   test("an entry with a flipped bit", async () => {

@@ -2,9 +2,10 @@
 import { type Engine, openClassicEngine } from "../engine.ts";
 import { FormatError, MeshkvError } from "@meshkv/core";
 import { currentGenerationOf, keptDamageOf } from "../root-rows.ts";
-import { engineDirectory, isLocked, loadDamage, requireDirectory } from "../directory.ts";
+import { engineDirectory, isLocked, loadDamage, requireDirectory, wasStoppedCleanly } from "../directory.ts";
 import { checkEngineFiles } from "../engine-files/check-engine-files.ts";
 import { storageError } from "../failure.ts";
+import { repairEngine } from "../repair-engine.ts";
 import { checkGeneration } from "./check-generation.ts";
 import { copyForReading } from "./copy-for-reading.ts";
 import { type FsckFinding, FsckLog } from "./fsck-log.ts";
@@ -41,18 +42,21 @@ async function check(directory: string): Promise<FsckReport> {
   }
   const log = new FsckLog();
   for (const message of await loadDamage(directory)) log.tell("damage", `an earlier check found: ${message}`);
-  const files = await checkEngineFiles(engineDirectory(directory));
+  const isClosed = await wasStoppedCleanly(directory);
+  const files = await checkEngineFiles(engineDirectory(directory), { isClosed });
   log.add("files", files.files);
   log.add("fileBytes", files.bytes);
   for (const { file, offset, message } of files.findings)
     log.tell("file", `${file} at byte ${offset}: ${message}`);
-  if (files.files > 0) await checkCopy(directory, log);
+  if (files.files > 0) await checkCopy(directory, log, files.findings.length > 0);
   return log.report();
 }
 
-async function checkCopy(directory: string, log: FsckLog): Promise<void> {
+async function checkCopy(directory: string, log: FsckLog, isDamaged: boolean): Promise<void> {
   const copy = await copyForReading(directory);
   try {
+    // A damaged block may end the process that reads it.
+    if (isDamaged) await repairEngine(copy.path);
     const engine = await openClassicEngine(copy.path, {
       writeBufferBytes: SMALL_BUFFER_BYTES,
       blockCacheBytes: SMALL_BUFFER_BYTES,
