@@ -24,7 +24,8 @@ export function ensureInstalled(kind) {
     : [];
   if (installedDigest === digest && (installedKind === "all" || kind === "production")) return;
   console.error("meshkv: installing dependencies");
-  const options = ["--no-audit", "--no-fund", "--no-progress", "--loglevel=error"];
+  // No dependency of ours needs an install script, and some fetch what is not theirs to fetch.
+  const options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-progress", "--loglevel=error"];
   options.push(kind === "production" ? "--omit=dev" : "--include=dev");
   const status = run("npm", ["ci", ...options], { quiet: true });
   if (status !== 0) throw new Error(`npm ci failed with exit code ${status}`);
