@@ -6,6 +6,7 @@ import type { Entry } from "./entry.ts";
 import type { KeyText, ReplicaId } from "./ids.ts";
 import type { WriteRecord } from "./record.ts";
 import type { Timestamp } from "./timestamp.ts";
+import type { MergeStep } from "./watch/watch-event.ts";
 
 /** One key's change: what readers see until the group is durable, and what they see then. */
 export interface EntryChange {
@@ -31,6 +32,14 @@ export interface LogCut {
   readonly timestamp: Timestamp;
 }
 
+/** What came of a write that had a request id, for its retries; opaque to the core. */
+export interface RequestRow {
+  /** The id that the caller gave, as the UTF-8 bytes of its text. */
+  readonly id: KeyText;
+  /** Undefined: it is forgotten. */
+  readonly outcome: Uint8Array | undefined;
+}
+
 /** Names of the sections of a replica's state that are stored beside its tables; each encodes to canonical bytes. */
 export type StateSection = "identity" | "progress" | "members";
 
@@ -42,6 +51,8 @@ export class ChangeSet {
   readonly entries = new Map<KeyText, EntryChange>();
   /** Records appended to logs, in the order of acceptance. */
   readonly records: WriteRecord[] = [];
+  /** What records did to their keys, in the order of acceptance: for watchers, not stored. */
+  readonly steps: MergeStep[] = [];
   /** Rows to be taken out of logs. */
   readonly cuts: LogCut[] = [];
   /** Expiry rows that lead nowhere any more. */
@@ -50,6 +61,8 @@ export class ChangeSet {
   readonly settled: SettledConflict[] = [];
   /** Settled losers whose retention has ended. */
   readonly dropped: WriteRecord[] = [];
+  /** Outcomes of requests to keep or to forget. */
+  readonly requests: RequestRow[] = [];
   /** Encoded sections to be replaced; filled when the group is taken. */
   readonly sections = new Map<StateSection, Uint8Array>();
   /** Rough size in bytes of what the group writes. */

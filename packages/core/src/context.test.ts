@@ -1,4 +1,4 @@
-import { contexts, damagedBytes, isAccepted, replicaId, versions } from "@meshkv/testing";
+import { contexts, damagedBytes, isAccepted, replicaId, versions } from "@meshkv/testing/pure";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ByteReader, ByteWriter, FormatError } from "./bytes.ts";

@@ -1,4 +1,4 @@
-import { keyTexts, replicaId, replicaIds, timestamps } from "@meshkv/testing";
+import { keyTexts, replicaId, replicaIds, timestamps } from "@meshkv/testing/pure";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FormatError } from "./bytes.ts";

@@ -53,7 +53,8 @@ export class Digest {
   encode(): Uint8Array {
     const bytes = new Uint8Array(this.#lanes.length * 4);
     const view = new DataView(bytes.buffer);
-    this.#lanes.forEach((lane, index) => view.setUint32(index * 4, lane));
+    for (let index = 0; index < this.#lanes.length; index += 1)
+      view.setUint32(index * 4, this.#lanes[index]!);
     return bytes;
   }
 
@@ -61,9 +62,9 @@ export class Digest {
   static decode(bytes: Uint8Array): Digest {
     if (bytes.length !== DIGEST_BUCKETS * LANES * 4) throw new FormatError("digest size");
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    return new Digest(
-      Uint32Array.from({ length: DIGEST_BUCKETS * LANES }, (_, index) => view.getUint32(index * 4)),
-    );
+    const lanes = new Uint32Array(DIGEST_BUCKETS * LANES);
+    for (let index = 0; index < lanes.length; index += 1) lanes[index] = view.getUint32(index * 4);
+    return new Digest(lanes);
   }
 
   /** The sum over all buckets as 32 hex digits: equal for equal sets. */
@@ -98,6 +99,20 @@ export class Digest {
   }
 }
 
+/** Writes a hash of a record's key, version and content, the checksum standing for the content, to `out`. */
+export function hashRecord(
+  record: {
+    readonly key: KeyText;
+    readonly timestamp: Timestamp;
+    readonly origin: ReplicaId;
+    readonly checksum: number;
+  },
+  out: Uint32Array,
+): void {
+  const { key, timestamp, origin, checksum } = record;
+  hashText(key, `${timestamp.toString(16)}${origin}${checksum.toString(16).padStart(8, "0")}`, out);
+}
+
 /** The bucket of a key. */
 export function digestBucket(key: KeyText): number {
   return murmur3(key.length, (index) => key.charCodeAt(index), 0, BUCKET_SCRATCH) % DIGEST_BUCKETS;
@@ -109,12 +124,15 @@ const PAIR_SEED = 0x6d657368;
 /** Writes the hash of the pair to `out` and returns the key's bucket. */
 function hashPair(key: KeyText, timestamp: Timestamp, origin: ReplicaId, out: Uint32Array): number {
   const bucket = digestBucket(key);
-  const version = timestamp.toString(16) + origin;
+  hashText(key, timestamp.toString(16) + origin, out);
+  return bucket;
+}
+
+function hashText(key: KeyText, rest: string, out: Uint32Array): void {
   const split = key.length;
   const at = (index: number): number =>
-    index < split ? key.charCodeAt(index) : version.charCodeAt(index - split);
-  murmur3(split + version.length, at, PAIR_SEED ^ split, out);
-  return bucket;
+    index < split ? key.charCodeAt(index) : rest.charCodeAt(index - split);
+  murmur3(split + rest.length, at, PAIR_SEED ^ split, out);
 }
 
 function rotate(value: number, by: number): number {

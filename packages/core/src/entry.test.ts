@@ -1,4 +1,11 @@
-import { damagedBytes, entries, isAccepted, replicaId, withByteChanged, writeRecords } from "@meshkv/testing";
+import {
+  damagedBytes,
+  entries,
+  isAccepted,
+  replicaId,
+  withByteChanged,
+  writeRecords,
+} from "@meshkv/testing/pure";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ByteWriter, FormatError } from "./bytes.ts";

@@ -7,7 +7,7 @@
  */
 import { ByteReader, ByteWriter, FormatError } from "./bytes.ts";
 import { compareRecords, decodeRecord, isExpired, originalTimestamp, type WriteRecord } from "./record.ts";
-import { timestampFromMs } from "./timestamp.ts";
+import { type Timestamp, timestampFromMs } from "./timestamp.ts";
 
 /** The state of one key. */
 export interface Entry {
@@ -38,8 +38,13 @@ export function conflictsOf(entry: Entry): readonly WriteRecord[] {
     if (sibling.isDelete || hasSameContent(sibling, winner)) return false;
     if (sibling.expiresAtMs === 0) return true;
     const deadline = timestampFromMs(sibling.expiresAtMs);
-    return ![winner, ...siblings].some((other) => other !== sibling && originalTimestamp(other) >= deadline);
+    return ![winner, ...siblings].some((other) => other !== sibling && writtenAt(other) >= deadline);
   });
+}
+
+/** When the write was made; one from a clock that ran ahead counts from its adoption, like its rank (rule C5). */
+function writtenAt(record: WriteRecord): Timestamp {
+  return Math.min(originalTimestamp(record), record.timestamp);
 }
 
 /** Whether two records would show a reader the same. */

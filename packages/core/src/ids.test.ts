@@ -1,4 +1,4 @@
-import { ids, keyTexts } from "@meshkv/testing";
+import { ids, keyTexts } from "@meshkv/testing/pure";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { idFromWords, keyTextFromBytes, keyTextToBytes, parseReplicaId, UNKNOWN_START } from "./ids.ts";

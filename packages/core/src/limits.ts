@@ -32,3 +32,32 @@ export const PEER_MESSAGE_BYTES_MAX = VALUE_BYTES_CEILING + 8 * MIB;
 export const CLOCK_DRIFT_MS_MAX = 60_000;
 /** How far the persisted high-water mark runs ahead of the clock's use. */
 export const CLOCK_MARK_AHEAD_MS = 1000;
+/** Origins that a session token names: a mesh has fewer members; each costs 20 bytes in every call. */
+export const SESSION_ORIGINS_MAX = 128;
+/** Keys that are read in one call. */
+export const GET_MANY_KEYS_MAX = 1000;
+/** How long the outcome of a write with a request id is remembered. */
+export const REQUEST_ID_MS = 10 * 60_000;
+/** Request ids that are remembered; the oldest are forgotten beyond that, so that they take some 20 MB at most. */
+export const REQUEST_IDS_MAX = 100_000;
+/** A request id has 1 to this many UTF-16 code units. */
+export const REQUEST_ID_LENGTH_MAX = 64;
+/** Operations of one pipeline whose results have not been taken yet; no more are read meanwhile. */
+export const PIPELINE_OPERATIONS_MAX = 4096;
+/** Bytes of requests and of results of one pipeline that may wait. */
+export const PIPELINE_BYTES_MAX = 4 * MIB;
+/** Target size of one message of results; a single result may be larger. */
+export const PIPELINE_REPLY_BYTES = MIB / 4;
+/** Watchers of one replica: each costs a stream and a position. */
+export const WATCHERS_MAX = 10_000;
+/**
+ * Keys and values of one response of a watch; one event may be larger. A watcher that does not read holds one response
+ * back, and of such watchers there may be thousands.
+ */
+export const WATCH_RESPONSE_BYTES = 64 * 1024;
+/** Events of one response, so that many small ones do not hold a replica for long. */
+export const WATCH_EVENTS_MAX = 1000;
+/** A watch with nothing to tell says so this often, with a token that keeps its position fresh. */
+export const WATCH_IDLE_MS = 15_000;
+/** The latest changes, kept in memory for watchers that keep up. */
+export const CHANGE_RING_BYTES = 8 * MIB;

@@ -1,4 +1,4 @@
-import { damagedBytes, isAccepted, members, memberSets, replicaId, successions } from "@meshkv/testing";
+import { damagedBytes, isAccepted, members, memberSets, replicaId, successions } from "@meshkv/testing/pure";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ByteReader, ByteWriter, FormatError } from "./bytes.ts";

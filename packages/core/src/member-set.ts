@@ -38,6 +38,9 @@ export interface Succession {
 /** An immutable set of members, removed ones included. */
 export class MemberSet {
   readonly #members: Map<ReplicaId, Member>;
+  #current: readonly ReplicaId[] | undefined;
+  #removed: readonly ReplicaId[] | undefined;
+  #removedSet: ReadonlySet<ReplicaId> | undefined;
 
   constructor(members: Iterable<readonly [ReplicaId, Member]> = []) {
     this.#members = new Map(members);
@@ -59,19 +62,27 @@ export class MemberSet {
   }
 
   /** Ids of current members, ascending. */
-  current(): ReplicaId[] {
-    return [...this.#members]
-      .filter(([, member]) => !member.removed)
-      .map(([id]) => id)
-      .sort();
+  current(): readonly ReplicaId[] {
+    this.#current ??= this.#idsOf(false);
+    return this.#current;
   }
 
   /** Ids of removed members, ascending. */
-  removed(): ReplicaId[] {
-    return [...this.#members]
-      .filter(([, member]) => member.removed)
-      .map(([id]) => id)
-      .sort();
+  removed(): readonly ReplicaId[] {
+    this.#removed ??= this.#idsOf(true);
+    return this.#removed;
+  }
+
+  /** The same as a set. */
+  removedSet(): ReadonlySet<ReplicaId> {
+    this.#removedSet ??= new Set(this.removed());
+    return this.#removedSet;
+  }
+
+  #idsOf(removed: boolean): ReplicaId[] {
+    const ids: ReplicaId[] = [];
+    for (const [id, member] of this.#members) if (member.removed === removed) ids.push(id);
+    return ids.sort();
   }
 
   /** All that were ever members, in no particular order. */
@@ -110,6 +121,22 @@ export class MemberSet {
       addressTimestamp: known?.addressTimestamp ?? 0,
       succession,
     });
+  }
+
+  /**
+   * A set without the successors that never took their predecessor's place: a process ended between the last word of its
+   * rejoin and the switch, and its replica has rejoined once more since, under another id.
+   * @param before what was known earlier: the note that a later one has replaced names the ghost
+   */
+  droppingGhosts(before: MemberSet, self: ReplicaId): MemberSet {
+    const ghosts: ReplicaId[] = [];
+    for (const [id, { succession }] of before.#members) {
+      const now = this.get(id)?.succession;
+      if (succession === undefined || now === undefined || succession.successor === now.successor) continue;
+      const ghost = succession.successor;
+      if (ghost !== self && this.has(ghost)) ghosts.push(ghost);
+    }
+    return ghosts.reduce<MemberSet>((members, ghost) => members.without(ghost), this);
   }
 
   /** A set that knows what both know. */

@@ -6,7 +6,7 @@ import {
   settle,
   showRecord,
   writeName,
-} from "@meshkv/testing";
+} from "@meshkv/testing/pure";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { conflictsOf, type Entry, isLive } from "./entry.ts";

@@ -1,4 +1,4 @@
-import { replicaId } from "@meshkv/testing";
+import { replicaId } from "@meshkv/testing/pure";
 import { describe, expect, it } from "vitest";
 import type { Context } from "./context.ts";
 import { conflictsOf, type Entry } from "./entry.ts";

@@ -1,13 +1,15 @@
-import { positions, startId } from "@meshkv/testing";
+import { positions, startId } from "@meshkv/testing/pure";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ByteReader, ByteWriter } from "./bytes.ts";
-import { UNKNOWN_START } from "./ids.ts";
+import { type StartId, UNKNOWN_START } from "./ids.ts";
 import {
   commonTimestamp,
   isForked,
   type Position,
   positionAt,
+  positionOf,
+  positionWithin,
   readPosition,
   writePosition,
   ZERO_POSITION,
@@ -92,9 +94,14 @@ function trulyCommon(a: Life, aEnd: number, b: Life, bEnd: number): number {
   return timestamp;
 }
 
-function positionOf(life: Life, timestamp: number): Position {
-  if (life.parent !== undefined && timestamp <= life.recovered) return positionOf(life.parent, timestamp);
-  return at(timestamp, life.number, life.recovered);
+function seenOf(life: Life, timestamp: number): Position {
+  return positionOf(startsOf(life), timestamp);
+}
+
+/** The starts of a directory, oldest first. */
+function startsOf(life: Life): { id: StartId; recovered: number }[] {
+  const before = life.parent === undefined ? [] : startsOf(life.parent);
+  return [...before, { id: startId(life.number), recovered: life.recovered }];
 }
 
 describe("positions in directories that are restarted, restored and cloned", () => {
@@ -113,15 +120,16 @@ describe("positions in directories that are restarted, restored and cloned", () 
     });
   const ends = fc.array(numbers, { minLength: 5, maxLength: 5 });
 
-  it("are never called forked when they are not", () => {
+  it("are judged exactly: whether they part, and where", () => {
     fc.assert(
       fc.property(lives, ends, (all, cuts) => {
         const seen = all.map((life, index) => ({ life, end: Math.max(0, life.last - (cuts[index] ?? 0)) }));
         for (const a of seen) {
           for (const b of seen) {
-            const forked = isForked(positionOf(a.life, a.end), positionOf(b.life, b.end));
+            const [left, right] = [seenOf(a.life, a.end), seenOf(b.life, b.end)];
             const common = trulyCommon(a.life, a.end, b.life, b.end);
-            expect(forked && common === Math.min(a.end, b.end)).toBe(false);
+            expect(commonTimestamp(left, right)).toBe(common);
+            expect(isForked(left, right)).toBe(common < Math.min(a.end, b.end));
           }
         }
       }),
@@ -129,40 +137,27 @@ describe("positions in directories that are restarted, restored and cloned", () 
     );
   });
 
-  it("of two starts that recovered from one start are not taken to share more than they do, once called forked", () => {
+  it("are told at an earlier timestamp as they were then", () => {
     fc.assert(
-      fc.property(numbers, numbers, numbers, numbers, numbers, (length, back, more, otherBack, otherMore) => {
-        const parent: Life = { parent: undefined, recovered: 0, last: length, number: 1 };
-        const [recovered, other] = [Math.max(0, length - back), Math.max(0, length - otherBack)];
-        const a = { parent, recovered, last: recovered + more, number: 2 };
-        const b = { parent, recovered: other, last: other + otherMore, number: 3 };
-        const [left, right] = [positionOf(a, a.last), positionOf(b, b.last)];
-        const claimed = isForked(left, right) ? commonTimestamp(left, right) : 0;
-        expect(claimed).toBeLessThanOrEqual(trulyCommon(a, a.last, b, b.last));
+      fc.property(lives, numbers, (all, back) => {
+        for (const life of all) {
+          const end = Math.max(0, life.last - back);
+          expect(positionWithin(seenOf(life, life.last), end)).toEqual(seenOf(life, end));
+        }
       }),
-      { numRuns: 500 },
     );
   });
 
-  it("are judged exactly when one is of the start from which the other's recovered", () => {
-    fc.assert(
-      fc.property(lives, ends, (all, cuts) => {
-        all.forEach((life, index) => {
-          if (life.parent === undefined) return;
-          const [end, parentEnd] = [life.last, Math.max(0, life.parent.last - (cuts[index] ?? 0))];
-          const forked = trulyCommon(life, end, life.parent, parentEnd) < Math.min(end, parentEnd);
-          expect(isForked(positionOf(life, end), positionOf(life.parent, parentEnd))).toBe(forked);
-        });
-      }),
-      { numRuns: 500 },
-    );
-  });
-
-  it("can look consistent when one branch was followed by a further start (the limit in decision 4)", () => {
-    const first: Life = { parent: undefined, recovered: 0, last: 10, number: 1 };
-    const restarted: Life = { parent: first, recovered: 10, last: 20, number: 2 };
-    const restored: Life = { parent: first, recovered: 5, last: 8, number: 3 };
-    expect(trulyCommon(restarted, 20, restored, 8)).toBe(5);
-    expect(isForked(positionOf(restarted, 20), positionOf(restored, 8))).toBe(false);
+  it("name no more than the latest starts; what was before is taken for one line", () => {
+    const starts = Array.from({ length: 40 }, (_, index) => ({
+      id: startId(index + 1),
+      recovered: index * 10,
+    }));
+    const [last, old] = [positionOf(starts, 395), positionOf(starts.slice(0, 10), 95)];
+    expect(last.earlier).toHaveLength(16);
+    expect(commonTimestamp(last, old)).toBe(95);
+    const restored = positionOf([...starts.slice(0, 10), { id: startId(99), recovered: 93 }], 600);
+    expect(commonTimestamp(last, restored)).toBe(93);
+    expect(isForked(last, restored)).toBe(true);
   });
 });

@@ -1,4 +1,4 @@
-import { damagedBytes, isAccepted, recordFields, withByteChanged, writeRecords } from "@meshkv/testing";
+import { damagedBytes, isAccepted, recordFields, withByteChanged, writeRecords } from "@meshkv/testing/pure";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ByteWriter } from "./bytes.ts";

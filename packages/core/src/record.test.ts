@@ -1,4 +1,4 @@
-import { replicaId } from "@meshkv/testing";
+import { replicaId } from "@meshkv/testing/pure";
 import { describe, expect, it } from "vitest";
 import { ByteWriter, FormatError } from "./bytes.ts";
 import { crc32c } from "./crc32c.ts";

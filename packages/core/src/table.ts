@@ -5,7 +5,7 @@
  */
 import type { Entry } from "./entry.ts";
 import type { KeyText, ReplicaId } from "./ids.ts";
-import type { WriteRecord } from "./record.ts";
+import type { RecordFields, WriteRecord } from "./record.ts";
 import type { Timestamp } from "./timestamp.ts";
 import type { SettledConflict } from "./change-set.ts";
 
@@ -45,7 +45,11 @@ export type ScanRequest =
       readonly countMax: number;
     }
   /** Settled conflicts after a key and version, ascending. */
-  | { readonly kind: "settled"; readonly after: WriteRecord | undefined; readonly bytesMax: number }
+  | {
+      readonly kind: "settled";
+      readonly after: Pick<RecordFields, "key" | "timestamp" | "origin"> | undefined;
+      readonly bytesMax: number;
+    }
   /** Keys greater than `after` with unsettled siblings, ascending. */
   | { readonly kind: "conflicted"; readonly after: KeyText | undefined; readonly countMax: number };
 

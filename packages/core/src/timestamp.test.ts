@@ -1,4 +1,4 @@
-import { timestamps } from "@meshkv/testing";
+import { timestamps } from "@meshkv/testing/pure";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EPOCH_MS, TICKS_PER_MS, TIMESTAMP_MAX, timestampFromMs, timestampToMs } from "./timestamp.ts";

@@ -6,7 +6,7 @@ import {
   replicaIds,
   startId,
   versionVectors,
-} from "@meshkv/testing";
+} from "@meshkv/testing/pure";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ByteReader, ByteWriter, FormatError } from "./bytes.ts";

@@ -85,7 +85,7 @@ export function writeVector(writer: ByteWriter, vector: VersionVector): void {
 
 /** Reads what {@link writeVector} wrote; throws FormatError. */
 export function readVector(reader: ByteReader): VersionVector {
-  const count = reader.count(32);
+  const count = reader.count(33);
   const positions: [ReplicaId, Position][] = [];
   for (let index = 0; index < count; index += 1) {
     const origin = reader.id() as ReplicaId;

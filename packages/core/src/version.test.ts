@@ -1,4 +1,4 @@
-import { ids, versions } from "@meshkv/testing";
+import { ids, versions } from "@meshkv/testing/pure";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { TIMESTAMP_MAX } from "./timestamp.ts";

@@ -7,7 +7,8 @@ import type { ReplicaId } from "../ids.ts";
 import { FRAME_BYTES_TARGET } from "../limits.ts";
 import type { WriteRecord } from "../record.ts";
 import type { Replica } from "../replica/replica.ts";
-import { findForks, type Forks, hasTaken, isCovered } from "../session/coverage.ts";
+import { hasTaken, isCovered } from "../session/coverage.ts";
+import { isForked, type Position, positionOf } from "../position.ts";
 import type { Joiner } from "../session/joiner.ts";
 import type { Outbox } from "../session/outbox.ts";
 import type { KeyText } from "../ids.ts";
@@ -33,7 +34,6 @@ export interface HandoverParts {
 export class Handover {
   readonly #parts: HandoverParts;
   readonly #startVector: VersionVector;
-  #forks: Forks = new Map();
   #frozen = false;
   #stopped = false;
 
@@ -71,15 +71,15 @@ export class Handover {
   #offerEntries(entries: readonly Entry[], next: () => void): void {
     const { old, joiner } = this.#parts;
     const mesh = this.#parts.meshVector();
-    this.#forks = findForks(old.id, old.identity.starts, old.vector, mesh);
+    const branches = branchesOf(old);
     const records: WriteRecord[] = [];
     for (const { winner, siblings } of entries) {
       for (const record of [winner, ...siblings]) {
-        if (!isCovered(record, mesh, this.#parts.meshMembers(), this.#forks)) records.push(record);
+        if (!isCovered(record, mesh, this.#parts.meshMembers(), branches)) records.push(record);
       }
     }
     if (records.length === 0) return next();
-    const sent = joiner.offer({ kind: "offer", records, forks: this.#forks, end: undefined }, () => {
+    const sent = joiner.offer({ kind: "offer", records, branches, end: undefined }, () => {
       if (!this.#stopped) next();
     });
     if (!sent) joiner.fail("the source went away");
@@ -129,11 +129,17 @@ export class Handover {
   #end(): void {
     const { old, joiner } = this.#parts;
     const end = { predecessor: old.id, vector: everythingIn(old) };
-    const sent = joiner.offer({ kind: "offer", records: [], forks: this.#forks, end }, () => {
+    const sent = joiner.offer({ kind: "offer", records: [], branches: branchesOf(old), end }, () => {
       if (!this.#stopped) joiner.finish();
     });
     if (!sent) joiner.fail("the source went away");
   }
+}
+
+/** On which branches the replica holds its records; of its own life all starts that it remembers. */
+function branchesOf(replica: Replica): Map<ReplicaId, Position> {
+  const own = positionOf(replica.identity.starts, replica.vector.get(replica.id), Number.POSITIVE_INFINITY);
+  return new Map([...replica.vector.entries(), [replica.id, own]]);
 }
 
 /** All that the replica has of any origin, under its own versions or adopted from predecessors of peers. */
@@ -141,7 +147,9 @@ function everythingIn(replica: Replica): VersionVector {
   const vector = replica.vector.clone();
   for (const [, { succession }] of replica.members.entries()) {
     if (succession === undefined || !hasTaken(replica.vector, succession)) continue;
-    vector.merge(succession.offered);
+    for (const [origin, position] of succession.offered.entries()) {
+      if (!isForked(vector.position(origin), position)) vector.advance(origin, position);
+    }
   }
   return vector;
 }

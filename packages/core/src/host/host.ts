@@ -21,6 +21,7 @@ import type { LinkInfo } from "../session/session.ts";
 import type { ScanResult, Table } from "../table.ts";
 import { TIMESTAMP_MAX } from "../timestamp.ts";
 import { VersionVector } from "../version-vector.ts";
+import { WatchHub } from "../watch/watch-hub.ts";
 import { Dialer } from "./dialer.ts";
 import { Handover } from "./handover.ts";
 
@@ -28,6 +29,8 @@ import { Handover } from "./handover.ts";
 export interface Slot {
   /** Number of the tables; each replica of a process has its own. */
   readonly generation: number;
+  /** Its durable entries. */
+  readonly table: Table;
   /** Its state. */
   readonly replica: Replica;
   /** What it wants done; taken up by the host. */
@@ -60,6 +63,8 @@ export interface HostConfig extends PeeringConfig {
   readonly peers: readonly string[];
   /** A successor that reaches nobody for this long is given up. */
   readonly rejoinPatienceMs: number;
+  /** The latest changes that are kept in memory for watchers; undefined: CHANGE_RING_BYTES. */
+  readonly changeRingBytes?: number;
 }
 
 /** What the host needs of its surroundings. */
@@ -84,6 +89,8 @@ interface Succession {
  * Host.take} hands out.
  */
 export class Host {
+  /** Everybody who watches the replica that serves. */
+  readonly watches: WatchHub;
   readonly #config: HostConfig;
   readonly #environment: HostEnvironment;
   readonly #dialer: Dialer;
@@ -111,7 +118,8 @@ export class Host {
     this.#dialer = new Dialer(() => environment.randomWord() / 0x1_0000_0000);
     const outbox = new Outbox();
     const replica = new Replica(state, table);
-    this.#active = { generation, replica, outbox, peering: new Peering(replica, outbox, config) };
+    this.#active = { generation, table, replica, outbox, peering: new Peering(replica, outbox, config) };
+    this.watches = new WatchHub(this.#active, nowMs, config.changeRingBytes);
     this.#nextGeneration = generation + 1;
     replica.beginStart(this.#randomId() as StartId);
     this.#announceAddress(replica, nowMs);
@@ -239,8 +247,9 @@ export class Host {
   groupDurable(generation: number, group: number, nowMs: number): void {
     const slot = this.#slotOf(generation);
     if (slot === undefined) return;
-    slot.replica.groupDurable();
+    const { steps } = slot.replica.groupDurable();
     slot.outbox.durable(group);
+    if (slot === this.#active) this.watches.published(steps);
     slot.peering.durable(nowMs);
     if (slot === this.#active) this.#succession?.handover?.oldDurable();
     this.#settle(nowMs);
@@ -257,6 +266,7 @@ export class Host {
       this.#forgetLink(link, nowMs);
     }
     this.#active = succession.slot;
+    this.watches.serve(this.#active);
     this.#succession = undefined;
     this.#abandoned = undefined;
     this.#frozen = false;
@@ -267,6 +277,8 @@ export class Host {
 
   /** Time has passed: call it every 50 ms or so. */
   tick(nowMs: number): void {
+    this.watches.tick(nowMs);
+    this.#active.peering.announcedMs = this.watches.head.markMs;
     if (!this.#frozen) this.#active.peering.tick(nowMs);
     this.#succession?.slot.peering.tick(nowMs);
     if (!this.#frozen) this.#dial(nowMs);
@@ -385,14 +397,15 @@ export class Host {
       members: new MemberSet(),
     };
     const outbox = new Outbox();
-    const replica = new Replica(state, this.#environment.openGeneration(generation));
+    const table = this.#environment.openGeneration(generation);
+    const replica = new Replica(state, table);
     replica.beginStart(this.#randomId() as StartId);
     const joiner = new Joiner(replica, outbox, this.#config.address, this.#abandoned);
     const peering = new Peering(replica, outbox, this.#config, joiner);
     this.#abandoned = id;
     this.#active.peering.rejoining = true;
     this.#succession = {
-      slot: { generation, replica, outbox, peering },
+      slot: { generation, table, replica, outbox, peering },
       joiner,
       address,
       handover: undefined,

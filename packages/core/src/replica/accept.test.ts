@@ -1,4 +1,4 @@
-import { LoneReplica, replicaId } from "@meshkv/testing";
+import { LoneReplica, replicaId } from "@meshkv/testing/pure";
 import { describe, expect, it } from "vitest";
 import type { KeyText } from "../ids.ts";
 import { CLOCK_DRIFT_MS_MAX } from "../limits.ts";

@@ -1,4 +1,4 @@
-import { LoneReplica, replicaId } from "@meshkv/testing";
+import { LoneReplica, replicaId } from "@meshkv/testing/pure";
 import { describe, expect, it } from "vitest";
 import type { KeyText } from "../ids.ts";
 import { positionAt } from "../position.ts";
@@ -230,5 +230,21 @@ describe("adopting a record (M2)", () => {
     const offered = record(-5);
     const seen = record(4, { origin: PEER, context: [{ origin: LOST, timestamp: offered.timestamp }] });
     expect(adopt(holder(seen), offered)).toBeUndefined();
+  });
+
+  it("states a write again that was overtaken by one which its author had seen", () => {
+    const [older, later] = [record(-100), record(-50, { context: [{ origin: LOST, timestamp: at(-100) }] })];
+    const [near, far] = [holder(), holder()];
+    far.replica.setHorizon(at(5), new Set([SELF, PEER]));
+    far.commit();
+    far.nowMs += 1000;
+    const [raisedLater, raisedOlder] = [adopt(near, later), adopt(far, older)];
+    if (raisedLater === undefined || raisedOlder === undefined) throw new Error("both are adopted");
+    const reader = new LoneReplica(PEER, NOW_MS + 500_000, [SELF]);
+    reader.replica.accept(SELF, [raisedLater, raisedOlder], positionAt(raisedOlder.timestamp), NOW_MS);
+    const entry = reader.replica.entry(KEY);
+    expect(entry?.winner.value).toEqual(later.value);
+    expect(entry?.winner.adopted).toMatchObject({ raised: true, rank: at(5) });
+    expect(entry?.siblings).toEqual([]);
   });
 });

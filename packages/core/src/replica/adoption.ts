@@ -1,5 +1,6 @@
 /** How a record of another log becomes one of this replica's own (rules M2 and F4). Pure. */
 import type { Entry } from "../entry.ts";
+import { covers } from "../merge.ts";
 import { isSameWrite, makeRecord, originalTimestamp, rankOf, type WriteRecord } from "../record.ts";
 import { type Timestamp, timestampFromMs } from "../timestamp.ts";
 import type { Version } from "../version.ts";
@@ -61,6 +62,20 @@ function winnerToRestate(
 ): WriteRecord | undefined {
   if (entry === undefined || record.isDelete || rankOf(entry.winner) < rank) return undefined;
   return entry.winner.isDelete || entry.winner.expiresAtMs > 0 ? entry.winner : undefined;
+}
+
+/**
+ * A raised write may win over one whose author had seen it, where that one arrived, or was adopted, under a lesser
+ * horizon. The later write is stated again at the winner's rank; of equals the later original wins, here and everywhere.
+ */
+export function restateOvertaken(
+  entry: Entry | undefined,
+  nextVersion: () => Version,
+): WriteRecord | undefined {
+  if (entry?.winner.adopted?.raised !== true) return undefined;
+  const { winner, siblings } = entry;
+  const overtaken = siblings.find((sibling) => covers(sibling, winner));
+  return overtaken && adoptRecord(overtaken, nextVersion(), rankOf(winner), true, false);
 }
 
 /** The record under the adopter's version; it keeps its content and its original's name, and never competes above itself. */

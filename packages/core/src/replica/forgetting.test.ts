@@ -1,4 +1,4 @@
-import { LoneReplica, replicaId } from "@meshkv/testing";
+import { LoneReplica, replicaId } from "@meshkv/testing/pure";
 import { describe, expect, it } from "vitest";
 import type { KeyText, ReplicaId } from "../ids.ts";
 import { type Position, positionAt } from "../position.ts";
@@ -11,6 +11,7 @@ import { Forgetting } from "./forgetting.ts";
 const [SELF, PEER, STRANGER] = [replicaId(1), replicaId(2), replicaId(3)];
 const NOW_MS = EPOCH_MS + 10_000_000;
 const RETENTION_MS = 60_000;
+const RETENTION = { conflictMs: RETENTION_MS, historyMs: 0, historyBytes: 0 };
 const KEY = "key" as KeyText;
 const at = (ms: number): Timestamp => timestampFromMs(NOW_MS + ms);
 
@@ -34,7 +35,7 @@ function record(origin: ReplicaId, ms: number, changes: Partial<RecordFields> = 
 class Desk {
   readonly lone = new LoneReplica(SELF, NOW_MS, [PEER]);
   #outbox = new Outbox();
-  #forgetting = new Forgetting(this.lone.replica, this.#outbox, RETENTION_MS);
+  #forgetting = new Forgetting(this.lone.replica, this.#outbox, RETENTION);
 
   constructor(...records: readonly WriteRecord[]) {
     for (const one of records) this.take(one);
@@ -49,7 +50,7 @@ class Desk {
   restart(): void {
     this.lone.restart();
     this.#outbox = new Outbox();
-    this.#forgetting = new Forgetting(this.lone.replica, this.#outbox, RETENTION_MS);
+    this.#forgetting = new Forgetting(this.lone.replica, this.#outbox, RETENTION);
   }
 
   /** All members are known to have all of the members' logs up to then; `others` overrides single origins. */
@@ -270,7 +271,7 @@ describe("a scan that fails", () => {
   it("ends the work of now, and not that of later", () => {
     const lone = new LoneReplica(SELF, NOW_MS, [PEER]);
     const outbox = new Outbox();
-    const forgetting = new Forgetting(lone.replica, outbox, RETENTION_MS);
+    const forgetting = new Forgetting(lone.replica, outbox, RETENTION);
     const doomed = record(PEER, -10, { isDelete: true });
     lone.replica.accept(PEER, [doomed], positionAt(at(-9)), NOW_MS);
     lone.commit();

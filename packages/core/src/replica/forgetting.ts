@@ -9,6 +9,7 @@ import { isCovered } from "../session/coverage.ts";
 import type { Outbox } from "../session/outbox.ts";
 import type { ExpiryRow, ScanRequest, ScanResult } from "../table.ts";
 import { timestampFromMs, timestampToMs, type Timestamp } from "../timestamp.ts";
+import { History } from "./history.ts";
 import { computeFloor, type MemberKnowledge } from "./horizon.ts";
 import type { Replica } from "./replica.ts";
 
@@ -22,23 +23,45 @@ const SWEEP_MS = 1000;
 const RETRY_MS = 2000;
 /** Nothing is to be looked at again. */
 const NEVER_MS = Number.POSITIVE_INFINITY;
-const NO_FORKS = new Map<ReplicaId, Timestamp>();
+const NO_FORKS = new Map<ReplicaId, never>();
 
 type Sweep = "idle" | "running";
 
+/** What is kept although every member has it. */
+export interface Retention {
+  /** Conflicts, and settled ones, for so many milliseconds. */
+  readonly conflictMs: number;
+  /** Logs, and what goes with them, for so many milliseconds, … */
+  readonly historyMs: number;
+  /** … and at most so many bytes of them. */
+  readonly historyBytes: number;
+}
+
 export class Forgetting {
+  /**
+   * The latest deadline that may be forgotten, in Unix milliseconds: those who watch are told of a deadline from the entry
+   * that it ends.
+   */
+  announcedMs = Number.POSITIVE_INFINITY;
   readonly #replica: Replica;
   readonly #outbox: Outbox;
-  readonly #retentionMs: number;
+  readonly #retention: Retention;
+  readonly #history: History;
   readonly #cutting = new Set<ReplicaId>();
   readonly #retryAtMs = new Map<ReplicaId, number>();
   #sweep: Sweep = "idle";
   #lastSweepMs = Number.NEGATIVE_INFINITY;
 
-  constructor(replica: Replica, outbox: Outbox, retentionMs: number) {
+  constructor(replica: Replica, outbox: Outbox, retention: Retention) {
     this.#replica = replica;
     this.#outbox = outbox;
-    this.#retentionMs = retentionMs;
+    this.#retention = retention;
+    this.#history = new History(retention);
+  }
+
+  /** Whether logs are longer than the members need them. */
+  get keepsHistory(): boolean {
+    return this.#history.keptFrom < this.#replica.horizon;
   }
 
   /** Moves horizon and floors as far as the members allow, and starts what follows from it. */
@@ -49,9 +72,11 @@ export class Forgetting {
   ): void {
     const replica = this.#replica;
     if (bound > replica.horizon) replica.setHorizon(bound, new Set(replica.members.current()));
+    this.#history.advance(replica, this.#cutting.size > 0, nowMs);
     for (const origin of replica.vector.origins()) {
       const known = replica.floors.get(origin) ?? 0;
-      const floor = computeFloor(origin, replica.horizon, replica.members, knowledgeOf);
+      const bound = Math.min(replica.horizon, this.#history.keptFrom);
+      const floor = computeFloor(origin, bound, replica.members, knowledgeOf);
       if (floor > known) replica.setFloor(origin, floor);
       else if (known === 0 || !this.#isRetryDue(origin, nowMs)) continue;
       if (!this.#cutting.has(origin)) {
@@ -130,7 +155,7 @@ export class Forgetting {
 
   #sweepExpired(after: ExpiryRow | undefined): void {
     this.#scanLater(
-      () => ({ kind: "expiries", after, upToMs: timestampToMs(this.#replica.horizon), countMax: STEP_ROWS }),
+      () => ({ kind: "expiries", after, upToMs: this.#forgettableMs(), countMax: STEP_ROWS }),
       (result, nowMs) => {
         if (result.kind !== "expiries") return this.#endSweep();
         for (const row of result.rows) this.#forgetExpired(row, nowMs);
@@ -141,6 +166,14 @@ export class Forgetting {
     );
   }
 
+  /** The latest deadline that every member's clock has passed, and that no history keeps. */
+  #forgettableMs(): number {
+    const { horizon, floors } = this.#replica;
+    let cut = 0;
+    for (const floor of floors.values()) cut = Math.max(cut, floor);
+    return Math.min(timestampToMs(Math.min(horizon, cut)), this.announcedMs);
+  }
+
   /** An expired put goes when every member's clock has passed its deadline (rule F2). */
   #forgetExpired(row: ExpiryRow, nowMs: number): void {
     const entry = this.#replica.entry(row.key);
@@ -148,7 +181,7 @@ export class Forgetting {
       this.#replica.group.staleExpiries.push(row);
       return;
     }
-    if (entry.siblings.length > 0 || row.expiresAtMs > nowMs) return;
+    if (entry.siblings.length > 0 || row.expiresAtMs > Math.min(nowMs, this.#forgettableMs())) return;
     if (timestampFromMs(row.expiresAtMs) > this.#replica.horizon || !this.#isForgettable(entry.winner))
       return;
     this.#replica.setEntry(row.key, undefined);
@@ -169,7 +202,7 @@ export class Forgetting {
 
   #forgetLosers(entry: Entry | undefined, nowMs: number): void {
     if (entry === undefined) return;
-    const since = timestampFromMs(nowMs - this.#retentionMs);
+    const since = timestampFromMs(nowMs - this.#retention.conflictMs);
     const siblings = entry.siblings.filter(
       (s) => s.isDelete || s.timestamp > since || !this.#isForgettable(s),
     );
@@ -184,7 +217,7 @@ export class Forgetting {
       (result, nowMs) => {
         if (result.kind !== "settled") return this.#endSweep();
         for (const { record, settledAtMs } of result.conflicts) {
-          if (settledAtMs < nowMs - this.#retentionMs) this.#replica.group.dropped.push(record);
+          if (settledAtMs < nowMs - this.#retention.conflictMs) this.#replica.group.dropped.push(record);
         }
         const last = result.conflicts.at(-1);
         if (result.done || last === undefined) this.#endSweep();

@@ -17,9 +17,10 @@ export class LogTail {
     return last !== undefined && last <= timestamp;
   }
 
-  /** Whether some origin's last record lies above its floor. */
-  reachesAbove(floors: ReadonlyMap<ReplicaId, Timestamp>): boolean {
-    for (const [origin, last] of this.#last) if (last > (floors.get(origin) ?? 0)) return true;
+  /** Whether some origin's last record lies above the horizon, and above its floor. */
+  reachesAbove(horizon: Timestamp, floors: ReadonlyMap<ReplicaId, Timestamp>): boolean {
+    for (const [origin, last] of this.#last)
+      if (last > horizon && last > (floors.get(origin) ?? 0)) return true;
     return false;
   }
 }

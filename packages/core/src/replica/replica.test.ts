@@ -1,4 +1,4 @@
-import { LoneReplica, replicaId, startId } from "@meshkv/testing";
+import { LoneReplica, replicaId, startId } from "@meshkv/testing/pure";
 import { describe, expect, it } from "vitest";
 import { InvariantError } from "../invariant.ts";
 import { type KeyText, UNKNOWN_START } from "../ids.ts";
@@ -218,20 +218,14 @@ describe("starts", () => {
       [startId(2), first],
     ]);
     expect(replica.ownPosition(first)).toEqual({ timestamp: first, start: startId(1), recovered: 0 });
-    expect(replica.ownPosition(second)).toEqual({ timestamp: second, start: startId(2), recovered: first });
+    expect(replica.ownPosition(second)).toEqual({
+      timestamp: second,
+      start: startId(2),
+      recovered: first,
+      earlier: [{ id: startId(1), recovered: 0 }],
+    });
     expect(replica.vector.position(SELF)).toEqual(replica.ownPosition(second));
     expect(replica.ownPosition(0).start).toBe(UNKNOWN_START);
-  });
-
-  it("are confirmed once, durably", () => {
-    const lone = fresh();
-    lone.replica.confirmStart(startId(1));
-    expect(lone.commit()?.sections.has("identity")).toBe(true);
-    lone.replica.confirmStart(startId(1));
-    lone.replica.confirmStart(startId(9));
-    expect(lone.replica.hasChanges).toBe(false);
-    lone.restart();
-    expect(lone.replica.identity.starts.map(({ confirmed }) => confirmed)).toEqual([true, false]);
   });
 
   it("write everything the first time, so that a restart finds all sections", () => {

@@ -14,13 +14,13 @@ import { invariant } from "../invariant.ts";
 import { CLOCK_DRIFT_MS_MAX, CLOCK_MARK_AHEAD_MS } from "../limits.ts";
 import type { MemberSet } from "../member-set.ts";
 import { contextOf, covers, mergeRecord } from "../merge.ts";
-import { type Position, positionAt } from "../position.ts";
+import { type Position, positionOf, positionWithin } from "../position.ts";
 import { compareRecords, isSameWrite, makeRecord, rankOf, type WriteRecord } from "../record.ts";
 import type { Table } from "../table.ts";
 import { TICKS_PER_MS, type Timestamp, timestampFromMs } from "../timestamp.ts";
 import { VersionVector } from "../version-vector.ts";
 import type { Version } from "../version.ts";
-import { adoptionsOf, knowsWrite, mustRaise } from "./adoption.ts";
+import { adoptionsOf, knowsWrite, mustRaise, restateOvertaken } from "./adoption.ts";
 import { countWinner } from "./count-winner.ts";
 import { LogTail } from "./log-tail.ts";
 import type { Write } from "./write.ts";
@@ -176,7 +176,7 @@ export class Replica {
   beginStart(id: StartId, recovered: Timestamp = this.#vector.get(this.id)): void {
     // A replica that never began is nowhere on disk yet: its first group writes all of it.
     if (this.#identity.starts.length === 0) this.#dirty.add("members").add("progress");
-    const starts = [...this.#identity.starts, { id, recovered, confirmed: false }];
+    const starts = [...this.#identity.starts, { id, recovered }];
     this.setIdentity({ ...this.#identity, starts: starts.slice(-STARTS_MAX) });
   }
 
@@ -186,34 +186,16 @@ export class Replica {
     this.#touch("identity");
   }
 
-  /** Remembers that peers hold positions of a start of this replica. */
-  confirmStart(id: StartId): void {
-    const { starts } = this.#identity;
-    const known = starts.find((start) => start.id === id);
-    if (known === undefined || known.confirmed) return;
-    this.setIdentity({
-      ...this.#identity,
-      starts: starts.map((s) => (s.id === id ? { ...s, confirmed: true } : s)),
-    });
-  }
-
   /** Replaces the member set by one that knows at least as much. */
   setMembers(members: MemberSet): void {
     if (members.equals(this.#members)) return;
-    this.#members = members;
+    this.#members = members.droppingGhosts(this.#members, this.id);
     this.#touch("members");
   }
 
   /** A position of this replica's own log, on the branch of the start in which the timestamp was issued. */
   ownPosition(timestamp: Timestamp): Position {
-    const { starts } = this.#identity;
-    for (let index = starts.length - 1; index >= 0; index -= 1) {
-      const start = starts[index];
-      if (start !== undefined && timestamp > start.recovered) {
-        return { timestamp, start: start.id, recovered: start.recovered };
-      }
-    }
-    return positionAt(timestamp);
+    return positionOf(this.#identity.starts, timestamp);
   }
 
   /** Writes a batch as one atomic unit and returns its records (rules W1, W3, W6). */
@@ -273,6 +255,7 @@ export class Replica {
         this.#adoptAs(entry, record, nowMs, false);
       } else {
         this.#merge(entry, record, nowMs);
+        this.#restateOvertaken(record.key, nowMs);
       }
     }
     if (this.#vector.advance(origin, claim)) this.#touch("progress");
@@ -296,11 +279,23 @@ export class Replica {
   #adoptAs(entry: Entry | undefined, record: WriteRecord, nowMs: number, isOffered: boolean): void {
     // A record from a clock that ran ahead competes as of now, and its timestamp drags nobody along (rule C5).
     if (record.timestamp <= timestampFromMs(nowMs + CLOCK_DRIFT_MS_MAX)) this.clock.observe(record.timestamp);
-    const nextVersion = (): Version => ({ timestamp: this.clock.tick(nowMs), origin: this.id });
+    const nextVersion = (): Version => this.#nextVersion(nowMs);
     for (const adopted of adoptionsOf(entry, record, this.#horizon, isOffered, nextVersion)) {
       this.#appendOwn(adopted, nowMs);
       this.#merge(this.entry(record.key), adopted, nowMs);
     }
+    this.#restateOvertaken(record.key, nowMs);
+  }
+
+  #restateOvertaken(key: KeyText, nowMs: number): void {
+    const restated = restateOvertaken(this.entry(key), () => this.#nextVersion(nowMs));
+    if (restated === undefined) return;
+    this.#appendOwn(restated, nowMs);
+    this.#merge(this.entry(key), restated, nowMs);
+  }
+
+  #nextVersion(nowMs: number): Version {
+    return { timestamp: this.clock.tick(nowMs), origin: this.id };
   }
 
   #appendOwn(record: WriteRecord, nowMs: number): void {
@@ -319,8 +314,8 @@ export class Replica {
   }
 
   #advanceOwn(timestamp: Timestamp): void {
-    const { id, recovered } = this.start;
-    this.#vector.advance(this.id, { timestamp, start: id, recovered });
+    invariant(this.#identity.starts.length > 0, "a replica writes only after beginStart");
+    this.#vector.advance(this.id, this.ownPosition(timestamp));
     this.#touch("progress");
   }
 
@@ -344,6 +339,7 @@ export class Replica {
         this.#group.settled.push({ record: loser, settledAtMs: nowMs });
       }
     }
+    this.#group.steps.push({ record, before, after });
     this.setEntry(record.key, after);
   }
 
@@ -414,7 +410,7 @@ export class Replica {
     this.setHorizon(horizon, members);
     for (const [origin, floor] of floors) {
       this.setFloor(origin, floor);
-      this.#vector.advance(origin, positionAt(floor));
+      this.#vector.advance(origin, positionWithin(copied.position(origin), floor));
     }
   }
 
@@ -425,7 +421,7 @@ export class Replica {
 
   /** Whether a record is still in the logs that peers may wait for: then claims are worth making. */
   get hasUnforgotten(): boolean {
-    return this.#tail.reachesAbove(this.#floors);
+    return this.#tail.reachesAbove(this.#horizon, this.#floors);
   }
 
   #touch(section: StateSection): void {
@@ -483,8 +479,8 @@ export class Replica {
     });
   }
 
-  /** The group that was taken is durable: what it brought may be told from now on. */
-  groupDurable(): void {
+  /** The group that was taken, and is returned, is durable: what it brought may be told from now on. */
+  groupDurable(): ChangeSet {
     const done = this.#inFlight;
     invariant(done !== undefined, "no group is under way");
     this.#inFlight = undefined;
@@ -492,6 +488,7 @@ export class Replica {
     this.#durableDigest = done.digest;
     this.#durableMembers = done.members;
     this.#durableClockMark = this.#inFlightMark;
+    return done.group;
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * ```
  * identity = u8 1, id replica, text mesh name, u64 createdAt, id founder, u8 damaged,
- *            varint count, count * (id start, u64 recovered, u8 confirmed)
+ *            varint count, count * (id start, u64 recovered)
  * progress = u8 1, u64 clockMark, u64 keys, u64 logBytes, u64 horizon, varint count, count * id member, vector,
  *            varint count, count * (id origin, u64 floor), digest (1,024 bytes)
  * members  = u8 1, members
@@ -33,8 +33,6 @@ export interface Start {
   readonly id: StartId;
   /** Last own timestamp when it began: all own versions above it, up to the next start's, are of this start. */
   readonly recovered: Timestamp;
-  /** A peer was met that held a position of this start: later copies of the directory share it. */
-  readonly confirmed: boolean;
 }
 
 /** Who a replica is. */
@@ -204,20 +202,15 @@ export function readMesh(reader: ByteReader): MeshId {
 
 export function writeStarts(writer: ByteWriter, starts: readonly Start[]): void {
   writer.varint(starts.length);
-  for (const start of starts)
-    writer
-      .id(start.id)
-      .u64(start.recovered)
-      .u8(start.confirmed ? 1 : 0);
+  for (const start of starts) writer.id(start.id).u64(start.recovered);
 }
 
 export function readStarts(reader: ByteReader): Start[] {
-  const count = reader.count(17);
+  const count = reader.count(16);
   const starts: Start[] = [];
   for (let index = 0; index < count; index += 1) {
     const id = reader.id() as StartId;
-    const recovered = reader.u64();
-    starts.push({ id, recovered, confirmed: reader.u8() !== 0 });
+    starts.push({ id, recovered: reader.u64() });
   }
   return starts;
 }

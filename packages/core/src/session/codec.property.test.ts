@@ -11,7 +11,7 @@ import {
   timestamps,
   versionVectors,
   writeRecords,
-} from "@meshkv/testing";
+} from "@meshkv/testing/pure";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ERROR_CODES } from "../error-code.ts";
@@ -35,7 +35,7 @@ const meshes = fc.record({
   createdAt: timestamps(),
   founder: replicaIds(),
 });
-const starts = fc.array(fc.record({ id: startIds(), recovered: timestamps(), confirmed: fc.boolean() }), {
+const starts = fc.array(fc.record({ id: startIds(), recovered: timestamps() }), {
   maxLength: 4,
 });
 const times = fc.nat({ max: TIMESTAMP_MAX });
@@ -125,7 +125,7 @@ const MESSAGES: MessagesByKind = {
   offer: fc.record({
     kind: fc.constant("offer"),
     records,
-    forks: floors,
+    branches: versionVectors().map((vector) => new Map(vector.entries())),
     end: optional(fc.record({ predecessor: replicaIds(), vector: versionVectors() })),
   }),
   adopted: fc.record({ kind: fc.constant("adopted"), through: timestamps() }),

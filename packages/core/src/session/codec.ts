@@ -19,7 +19,7 @@ import {
   writeMesh,
   writeStarts,
 } from "../replica/state.ts";
-import { readVector, writeVector } from "../version-vector.ts";
+import { readVector, VersionVector, writeVector } from "../version-vector.ts";
 import type { Frame, Hello, Offer, PeerMessage, PeerState } from "./messages.ts";
 
 const KINDS = [
@@ -94,7 +94,7 @@ function writeBody(writer: ByteWriter, message: PeerMessage): void {
       return;
     case "offer":
       writeRecords(writer, message.records);
-      writeFloors(writer, message.forks);
+      writeVector(writer, new VersionVector(message.branches));
       optional(writer, message.end, (end) => {
         writer.id(end.predecessor);
         writeVector(writer, end.vector);
@@ -268,12 +268,12 @@ function readFrame(reader: ByteReader): Frame {
 
 function readOffer(reader: ByteReader): Offer {
   const records = readRecords(reader);
-  const forks = readFloors(reader);
+  const branches = new Map(readVector(reader).entries());
   const end = maybe(reader, () => {
     const predecessor = reader.id() as ReplicaId;
     return { predecessor, vector: readVector(reader) };
   });
-  return { kind: "offer", records, forks, end };
+  return { kind: "offer", records, branches, end };
 }
 
 function writeRecords(writer: ByteWriter, records: readonly WriteRecord[]): void {

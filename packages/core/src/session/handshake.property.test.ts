@@ -38,7 +38,7 @@ function vector(positions: Readonly<Record<ReplicaId, number | Position>>): Vers
 }
 
 function starts(...all: readonly [StartId, number][]): Start[] {
-  return all.map(([id, recovered]) => ({ id, recovered, confirmed: true }));
+  return all.map(([id, recovered]) => ({ id, recovered }));
 }
 
 function hello(replicaId: ReplicaId, changes: Partial<Hello> = {}): Hello {

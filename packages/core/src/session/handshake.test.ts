@@ -37,7 +37,7 @@ function vector(positions: Readonly<Record<ReplicaId, number | Position>>): Vers
 }
 
 function starts(...all: readonly [StartId, number][]): Start[] {
-  return all.map(([id, recovered]) => ({ id, recovered, confirmed: true }));
+  return all.map(([id, recovered]) => ({ id, recovered }));
 }
 
 function hello(replicaId: ReplicaId, changes: Partial<Hello> = {}): Hello {
@@ -100,9 +100,23 @@ describe("a meeting of two members", () => {
   it("moves the one whose logical clock was led astray, once the wall clocks agree (C5)", () => {
     const astray = { clock: timestampFromMs(NOW_MS + DRIFT_MS + 1) };
     expect(verdicts(hello(A), hello(B, astray))).toEqual(["refuse CLOCK_SKEW", "rejoin CLOCK_SKEW"]);
-    expect(verdicts(hello(A, astray), hello(B, astray))).toEqual(["refuse CLOCK_SKEW", "refuse CLOCK_SKEW"]);
     const stranger = hello(B, { ...astray, mesh: { ...MESH, createdAt: 6 } });
     expect(verdicts(hello(A), stranger)).toEqual(["refuse CLOCK_SKEW", "refuse CLOCK_SKEW"]);
+  });
+
+  it("lets replicas stream that were led astray together, and moves the one that is further ahead", () => {
+    const astray = (ms: number) => ({ clock: timestampFromMs(NOW_MS + ms) });
+    const far = 3_600_000;
+    expect(verdicts(hello(A, astray(far)), hello(B, astray(far + DRIFT_MS)))).toEqual(["stream", "stream"]);
+    expect(verdicts(hello(A, astray(far)), hello(B, astray(far + DRIFT_MS + 1)))).toEqual([
+      "refuse CLOCK_SKEW",
+      "rejoin CLOCK_SKEW",
+    ]);
+  });
+
+  it("lets a joiner into a mesh whose logical clocks are astray", () => {
+    const source = hello(B, { clock: timestampFromMs(NOW_MS + 3_600_000) });
+    expect(verdicts(hello(C, { state: "joining", clock: 0 }), source)).toEqual(["join", "join"]);
   });
 
   it("moves the one that was removed, whoever of the two knows it", () => {

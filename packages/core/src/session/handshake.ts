@@ -45,28 +45,39 @@ export function judge(mine: Hello, theirs: Hello, driftMsMax: number): Verdict {
     : refuse(mover.code, mover.message);
 }
 
-/** Rule C1: nothing is taken from a clock that runs too far ahead, and nothing is told to one that lags as much. */
+/** Rules C1 and C5: nothing is taken from a clock that runs too far ahead, and nothing is told to one that lags as much. */
 function judgeClocks(mine: Hello, theirs: Hello, driftMsMax: number): Verdict | undefined {
   const apart = Math.abs(mine.wallMs - theirs.wallMs);
-  if (apart <= driftMsMax) {
-    const aheadOfOwn = [mine, theirs].map(({ clock, wallMs }) => timestampToMs(clock) - wallMs > driftMsMax);
-    const mayMove = mine.invited || theirs.invited || compareMeshes(mine.mesh, theirs.mesh) === 0;
-    if (mayMove && aheadOfOwn[0] !== aheadOfOwn[1]) {
-      // Rule C5: the wall clocks agree, so it is the logical clock of one that was led astray earlier.
-      const message = "the logical clock of a replica is far ahead, since its wall clock was";
-      return aheadOfOwn[0] === true ? rejoin(theirs, "CLOCK_SKEW", message) : refuse("CLOCK_SKEW", message);
-    }
+  if (apart > driftMsMax) return refuseSkew(apart, driftMsMax);
+  const [astray, theirsAstray] = [mine, theirs].map((hello) => isAstray(hello, driftMsMax));
+  if (astray !== true && theirsAstray !== true) {
+    const ahead = Math.max(
+      timestampToMs(theirs.clock) - mine.wallMs,
+      timestampToMs(mine.clock) - theirs.wallMs,
+    );
+    return ahead > driftMsMax ? refuseSkew(ahead, driftMsMax) : undefined;
   }
-  const ahead = Math.max(
-    apart,
-    timestampToMs(theirs.clock) - mine.wallMs,
-    timestampToMs(mine.clock) - theirs.wallMs,
-  );
-  if (ahead <= driftMsMax) return undefined;
-  return refuse(
-    "CLOCK_SKEW",
-    `the clocks of the two peers are ${ahead} ms apart, more than ${driftMsMax} ms`,
-  );
+  // A joiner takes the clock of the mesh that it asks to be let in.
+  if (mine.state === "joining" || theirs.state === "joining") return undefined;
+  const ahead = timestampToMs(mine.clock) - timestampToMs(theirs.clock);
+  // A whole mesh whose wall clocks had been wrong: nobody is led further astray than it is.
+  if (astray === theirsAstray && Math.abs(ahead) <= driftMsMax) return undefined;
+  const mayMove = mine.invited || theirs.invited || compareMeshes(mine.mesh, theirs.mesh) === 0;
+  if (!mayMove) return refuseSkew(Math.abs(ahead), driftMsMax);
+  // The wall clocks agree, so it is the logical clock of one that was led astray earlier.
+  const isMine = astray === theirsAstray ? ahead > 0 : astray === true;
+  const message = "the logical clock of a replica is far ahead, since its wall clock was";
+  return isMine ? rejoin(theirs, "CLOCK_SKEW", message) : refuse("CLOCK_SKEW", message);
+}
+
+/** Whether a replica's logical clock is ahead of its own wall clock by more than the drift. */
+function isAstray({ clock, wallMs }: Hello, driftMsMax: number): boolean {
+  return timestampToMs(clock) - wallMs > driftMsMax;
+}
+
+function refuseSkew(apartMs: number, driftMsMax: number): Verdict {
+  const message = `the clocks of the two peers are ${apartMs} ms apart, more than ${driftMsMax} ms`;
+  return refuse("CLOCK_SKEW", message);
 }
 
 function judgeDuplicate(mine: Hello, theirs: Hello): Verdict {

@@ -1,4 +1,4 @@
-import { type WiredHost, WiredHosts, type WiredMessage } from "@meshkv/testing";
+import { type WiredHost, WiredHosts, type WiredMessage } from "@meshkv/testing/pure";
 import { describe, expect, it } from "vitest";
 
 const VALUE = "x".repeat(4000);

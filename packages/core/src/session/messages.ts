@@ -134,8 +134,8 @@ export interface CopiedSettled {
 export interface Offer {
   readonly kind: "offer";
   readonly records: readonly WriteRecord[];
-  /** Origins of which the two sides hold different branches, and up to where these are common. */
-  readonly forks: ReadonlyMap<ReplicaId, Timestamp>;
+  /** Where the replica that offers holds its records: on which branches of their origins' lives. */
+  readonly branches: ReadonlyMap<ReplicaId, Position>;
   /** With the last offer: who is replaced, and all that it had. */
   readonly end: { readonly predecessor: ReplicaId; readonly vector: VersionVector } | undefined;
 }

@@ -18,11 +18,15 @@ export interface PeeringConfig {
   readonly memberTimeoutMs: number;
   /** Conflicts, and settled ones, are kept at least this long (rule X1). */
   readonly conflictRetentionMs: number;
+  /** Logs are kept for watchers at least this long, though every member has them, … */
+  readonly historyMs: number;
+  /** … as far as all logs together take no more bytes than this. 0 in either keeps nothing. */
+  readonly historyBytes: number;
   /** A member for whom more bytes of log than this are kept is removed. */
   readonly logBudgetBytes: number;
 }
 
-/** The defaults of the product; the address is to be filled in. */
+/** The defaults of the product, but for the history, of which the server has its own; the address is to be filled in. */
 export const PEERING_DEFAULTS: PeeringConfig = {
   address: "",
   clockDriftMsMax: 60_000,
@@ -33,5 +37,7 @@ export const PEERING_DEFAULTS: PeeringConfig = {
   joinLeaseMs: 10 * 60_000,
   memberTimeoutMs: 7 * 24 * 3_600_000,
   conflictRetentionMs: 24 * 3_600_000,
+  historyMs: 0,
+  historyBytes: 0,
   logBudgetBytes: 4 * 1024 ** 3,
 };

@@ -1,4 +1,4 @@
-import { type WiredHost, WiredHosts } from "@meshkv/testing";
+import { type WiredHost, WiredHosts } from "@meshkv/testing/pure";
 import { describe, expect, it } from "vitest";
 import type { WriteRecord } from "../record.ts";
 

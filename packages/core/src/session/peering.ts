@@ -8,7 +8,6 @@ import { VersionVector } from "../version-vector.ts";
 import { Forgetting } from "../replica/forgetting.ts";
 import { computeHorizon, type HorizonBound, type MemberKnowledge } from "../replica/horizon.ts";
 import type { Replica } from "../replica/replica.ts";
-import { timestampToMs } from "../timestamp.ts";
 import { judge } from "./handshake.ts";
 import type { Joiner } from "./joiner.ts";
 import { Knowledge } from "./knowledge.ts";
@@ -56,7 +55,11 @@ export class Peering {
     );
     this.#receiver = new Receiver(replica, this.knowledge, outbox);
     this.#source = new Source(replica, outbox);
-    this.#forgetting = new Forgetting(replica, outbox, config.conflictRetentionMs);
+    this.#forgetting = new Forgetting(replica, outbox, {
+      conflictMs: config.conflictRetentionMs,
+      historyMs: config.historyMs,
+      historyBytes: Math.min(config.historyBytes, config.logBudgetBytes),
+    });
   }
 
   /** Live sessions, for status and tests. */
@@ -242,16 +245,16 @@ export class Peering {
         }
         return;
       case "stream":
-        return this.#stream(session, theirs, nowMs);
+        return this.#stream(session, theirs);
     }
   }
 
-  #stream(session: Session, theirs: Hello, nowMs: number): void {
+  #stream(session: Session, theirs: Hello): void {
     const { replica } = this;
-    const reason = this.#mustReplaceSelf(nowMs);
-    if (reason !== undefined && theirs.state === "ready") {
-      this.#askRejoin(session, reason.code, reason.message);
-      return this.#close(session, reason.code, reason.message);
+    if (this.#joining === undefined && replica.identity.damaged && theirs.state === "ready") {
+      const message = "the directory was damaged";
+      this.#askRejoin(session, "STORAGE_FAILED", message);
+      return this.#close(session, "STORAGE_FAILED", message);
     }
     const merged = replica.members.merge(theirs.members);
     if (!merged.has(theirs.replicaId) || !merged.has(replica.id)) {
@@ -265,8 +268,6 @@ export class Peering {
     if (twin !== undefined) this.#close(twin, undefined, "a second link");
     replica.setMembers(merged);
     replica.clock.observe(theirs.clock);
-    const { start } = theirs.vector.position(replica.id);
-    replica.confirmStart(start);
     this.knowledge.learn(theirs.replicaId, theirs.vector, theirs.members.removed());
     session.mode = "streaming";
     session.hearsayDue = true;
@@ -280,20 +281,6 @@ export class Peering {
     if (session.info.dialled === other.info.dialled) return true;
     const smallerIsMine = this.replica.id < (session.peer ?? "");
     return session.info.dialled === smallerIsMine;
-  }
-
-  #mustReplaceSelf(nowMs: number): { code: ErrorCode; message: string } | undefined {
-    if (this.#joining !== undefined) return undefined;
-    if (this.replica.identity.damaged)
-      return { code: "STORAGE_FAILED", message: "the directory was damaged" };
-    const aheadMs = timestampToMs(this.replica.clock.last) - nowMs;
-    if (aheadMs > this.#config.clockDriftMsMax) {
-      return {
-        code: "CLOCK_SKEW",
-        message: `this replica's logical clock is ${aheadMs} ms ahead of its wall clock`,
-      };
-    }
-    return undefined;
   }
 
   #askRejoin(session: Session, code: ErrorCode, message: string): void {
@@ -337,6 +324,11 @@ export class Peering {
   durable(nowMs: number): void {
     this.#joiner?.durable();
     for (const session of this.sessions) this.#sender.pump(session, nowMs);
+  }
+
+  /** The latest deadline that may be forgotten: who watches was told of it. */
+  set announcedMs(announcedMs: number) {
+    this.#forgetting.announcedMs = announcedMs;
   }
 
   /** Time has passed. Call it every 50 ms or so. */
@@ -383,7 +375,7 @@ export class Peering {
   knowledgeOf(member: ReplicaId): MemberKnowledge | undefined {
     if (member !== this.replica.id) return this.knowledge.get(member);
     const { durableVector, durableMembers } = this.replica;
-    return { vector: durableVector, removed: new Set(durableMembers.removed()) };
+    return { vector: durableVector, removed: durableMembers.removedSet() };
   }
 
   /** Rule M4: silence counts only while somebody else is reached, in this replica's own running time. */
@@ -407,6 +399,8 @@ export class Peering {
     const member = this.#bound?.heldBy;
     if (replica.logBytes <= this.#config.logBudgetBytes || member === undefined || member === replica.id)
       return;
+    // What is kept for watchers goes first.
+    if (this.#forgetting.keepsHistory) return;
     this.#outbox.event("member-removed", { member, reason: "log budget", bytes: replica.logBytes });
     replica.setMembers(replica.members.without(member));
     this.#dropRemoved();

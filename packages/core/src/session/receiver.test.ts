@@ -1,4 +1,4 @@
-import { LoneReplica, replicaId, startId } from "@meshkv/testing";
+import { LoneReplica, replicaId, startId } from "@meshkv/testing/pure";
 import { describe, expect, it } from "vitest";
 import type { KeyText, ReplicaId } from "../ids.ts";
 import { MemberSet } from "../member-set.ts";

@@ -59,7 +59,10 @@ export class Receiver {
 
   #check(frame: Frame, nowMs: number, driftMsMax: number): Misfit | undefined {
     const { log } = frame;
-    const aheadMs = timestampToMs(Math.max(frame.clock, log?.claim.timestamp ?? 0)) - nowMs;
+    // Where all logical clocks of a mesh are astray, they are held against each other (rule C5).
+    const ownMs = timestampToMs(this.#replica.clock.last);
+    const fromMs = ownMs - nowMs > driftMsMax ? ownMs : nowMs;
+    const aheadMs = timestampToMs(Math.max(frame.clock, log?.claim.timestamp ?? 0)) - fromMs;
     if (aheadMs > driftMsMax)
       return { code: "CLOCK_SKEW", message: `the peer's clock is ${aheadMs} ms ahead` };
     if (log === undefined) return undefined;

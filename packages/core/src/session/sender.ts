@@ -4,7 +4,7 @@
  */
 import type { ReplicaId } from "../ids.ts";
 import { FRAME_BYTES_TARGET } from "../limits.ts";
-import { type Position, positionAt } from "../position.ts";
+import { type Position, positionWithin } from "../position.ts";
 import type { WriteRecord } from "../record.ts";
 import type { Replica } from "../replica/replica.ts";
 import type { Timestamp } from "../timestamp.ts";
@@ -99,9 +99,12 @@ export class Sender {
         );
         return;
       }
-      // The peer may have asked anew meanwhile, and the log may have been cut: then the stretch does not fit any more.
+      // The peer may have asked anew meanwhile, the log may have been cut, the transport may take nothing more: then the
+      // stretch is read again when it is its turn.
       const fits =
-        this.#replica.members === this.#replica.durableMembers && session.wanted.get(origin) === after;
+        !session.blocked &&
+        this.#replica.members === this.#replica.durableMembers &&
+        session.wanted.get(origin) === after;
       if (fits && after >= (replica.floors.get(origin) ?? 0)) {
         const reached = result.done ? claim : this.#positionOf(origin, result.records, claim);
         this.#sendStretch(session, { origin, after, records: result.records, claim: reached }, laterMs);
@@ -113,7 +116,7 @@ export class Sender {
   #positionOf(origin: ReplicaId, records: readonly WriteRecord[], claim: Position): Position {
     const timestamp = records.at(-1)?.timestamp ?? 0;
     if (origin === this.#replica.id) return this.#replica.ownPosition(timestamp);
-    return timestamp > claim.recovered ? { ...claim, timestamp } : positionAt(timestamp);
+    return positionWithin(claim, timestamp);
   }
 
   #sendStretch(session: Session, log: LogStretch, nowMs: number): void {

@@ -1,4 +1,4 @@
-import { LoneReplica, replicaId, startId } from "@meshkv/testing";
+import { LoneReplica, replicaId, startId } from "@meshkv/testing/pure";
 import { describe, expect, it } from "vitest";
 import { EPOCH_MS, timestampFromMs } from "../timestamp.ts";
 import { VersionVector } from "../version-vector.ts";
@@ -27,7 +27,7 @@ class Desk {
       protocolMax: 1,
       mesh: replica.identity.mesh,
       replicaId: PEER,
-      starts: [{ id: startId(7), recovered: 0, confirmed: false }],
+      starts: [{ id: startId(7), recovered: 0 }],
       state,
       invited: false,
       address: "",
@@ -55,7 +55,7 @@ const REQUESTS: readonly PeerMessage[] = [
   { kind: "join", abandoned: undefined },
   { kind: "copy", after: undefined },
   { kind: "copy-settled", after: undefined },
-  { kind: "offer", records: [], forks: new Map(), end: undefined },
+  { kind: "offer", records: [], branches: new Map(), end: undefined },
   { kind: "confirm" },
 ];
 
@@ -67,7 +67,9 @@ describe("a source", () => {
     expect(desk.tell({ kind: "copy", after: undefined })).toEqual(["copied"]);
     expect(desk.tell({ kind: "copy-settled", after: undefined })).toEqual(["copied-settled"]);
     expect(desk.tell({ kind: "want", origin: SELF, after: 0 })).toContain("frame");
-    expect(desk.tell({ kind: "offer", records: [], forks: new Map(), end: undefined })).toContain("adopted");
+    expect(desk.tell({ kind: "offer", records: [], branches: new Map(), end: undefined })).toContain(
+      "adopted",
+    );
     expect(desk.tell({ kind: "confirm" })).toContain("confirmed");
   });
 
@@ -96,10 +98,40 @@ describe("a source", () => {
     desk.greet("joining");
     desk.tell({ kind: "join", abandoned: undefined });
     desk.tell({ kind: "want", origin: SELF, after: 0 });
-    desk.tell({ kind: "offer", records: [], forks: new Map(), end: { predecessor, vector: offered } });
+    desk.tell({ kind: "offer", records: [], branches: new Map(), end: { predecessor, vector: offered } });
     const { members } = desk.lone.replica;
     expect(members.isRemoved(predecessor)).toBe(true);
     expect(members.get(predecessor)?.succession).toMatchObject({ successor: PEER, adopter: SELF, offered });
+  });
+
+  it("stays, with a note, when the predecessor is a copy of its own directory", () => {
+    const desk = new Desk();
+    desk.greet("joining");
+    desk.tell({ kind: "join", abandoned: undefined });
+    desk.tell({ kind: "want", origin: SELF, after: 0 });
+    const end = { predecessor: SELF, vector: new VersionVector() };
+    desk.tell({ kind: "offer", records: [], branches: new Map(), end });
+    const { members } = desk.lone.replica;
+    expect(members.has(SELF)).toBe(true);
+    expect(members.get(SELF)?.succession).toMatchObject({ successor: PEER, adopter: SELF });
+  });
+
+  it("drops a successor that never took its place, once the replica has rejoined under another id", () => {
+    const desk = new Desk();
+    const { replica } = desk.lone;
+    const [predecessor, ghost] = [replicaId(9), replicaId(5)];
+    const self = replica.members.get(SELF);
+    if (self === undefined) throw new Error("it is a member of its own mesh");
+    const vector = new VersionVector();
+    const note = { successor: ghost, adopter: SELF, adoptedAt: 1, offered: vector, held: vector };
+    replica.setMembers(replica.members.with(ghost, self).without(predecessor, note));
+    expect(replica.members.has(ghost)).toBe(true);
+    desk.greet("joining");
+    desk.tell({ kind: "join", abandoned: undefined });
+    desk.tell({ kind: "want", origin: SELF, after: 0 });
+    desk.tell({ kind: "offer", records: [], branches: new Map(), end: { predecessor, vector } });
+    expect(replica.members.isRemoved(ghost)).toBe(true);
+    expect(replica.members.get(predecessor)?.succession?.successor).toBe(PEER);
   });
 
   it("removes an attempt that the joiner has given up", () => {

@@ -5,7 +5,8 @@
 import type { ReplicaId } from "../ids.ts";
 import { FRAME_BYTES_TARGET } from "../limits.ts";
 import type { Replica } from "../replica/replica.ts";
-import { isCovered } from "./coverage.ts";
+import { findStrays, renameStray, withStrays } from "./branches.ts";
+import { type Branches, isCovered } from "./coverage.ts";
 import type { Copy, CopySettled, Join, Offer } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Session } from "./session.ts";
@@ -18,6 +19,8 @@ export class Source {
   readonly #outbox: Outbox;
   /** Joiners that have not finished, and when each was last heard. */
   readonly #joiners = new Map<ReplicaId, number>();
+  /** Where joiners that have not finished hold what they offer. */
+  readonly #offering = new Map<ReplicaId, Branches>();
 
   constructor(replica: Replica, outbox: Outbox) {
     this.#replica = replica;
@@ -84,23 +87,30 @@ export class Source {
   offer(session: Session, joiner: ReplicaId, message: Offer, nowMs: number): void {
     const replica = this.#replica;
     this.#joiners.set(joiner, nowMs);
+    this.#offering.delete(joiner);
+    const strays = findStrays(message.branches, replica.vector, replica.members, this.#offering.values());
+    this.#offering.set(joiner, message.branches);
     let adopted = 0;
     for (const record of message.records) {
-      if (isCovered(record, replica.vector, replica.members, message.forks)) continue;
-      if (replica.adopt(record, nowMs)) adopted += 1;
+      if (isCovered(record, replica.vector, replica.members, message.branches)) continue;
+      if (replica.adopt(renameStray(record, strays), nowMs)) adopted += 1;
     }
     const through = replica.tick(nowMs);
     if (message.end !== undefined) {
       const { predecessor, vector } = message.end;
-      const held = replica.vector.clone();
+      const succession = {
+        successor: joiner,
+        adopter: replica.id,
+        adoptedAt: through,
+        offered: withStrays(vector, strays),
+        held: replica.vector.clone(),
+      };
+      // Of two live copies of one directory the one that stays keeps the id of both.
+      const self = predecessor === replica.id ? replica.members.get(predecessor) : undefined;
       replica.setMembers(
-        replica.members.without(predecessor, {
-          successor: joiner,
-          adopter: replica.id,
-          adoptedAt: through,
-          offered: vector,
-          held,
-        }),
+        self === undefined
+          ? replica.members.without(predecessor, succession)
+          : replica.members.with(predecessor, { ...self, succession }),
       );
     }
     if (adopted > 0) this.#outbox.event("adopted", { joiner, records: adopted });
@@ -114,6 +124,7 @@ export class Source {
     const replica = this.#replica;
     if (!replica.members.has(joiner)) return;
     this.#joiners.delete(joiner);
+    this.#offering.delete(joiner);
     replica.setMembers(replica.members.confirming(joiner));
     const answer = (): void => {
       if (session.mode === "streaming") this.#outbox.send(session.link, { kind: "confirmed" });
@@ -139,6 +150,7 @@ export class Source {
       if (heardMs === undefined || heardMs > nowMs) this.#joiners.set(joiner, nowMs);
       else if (nowMs - heardMs > leaseMs) {
         this.#joiners.delete(joiner);
+        this.#offering.delete(joiner);
         replica.setMembers(replica.members.without(joiner));
         this.#outbox.event("joiner-dropped", { joiner });
       }

@@ -1,0 +1,94 @@
+import { replicaId, startId } from "@meshkv/testing/pure";
+import { describe, expect, it } from "vitest";
+import type { KeyText } from "../ids.ts";
+import { MemberSet } from "../member-set.ts";
+import { type Position, positionOf } from "../position.ts";
+import { makeRecord } from "../record.ts";
+import { VersionVector } from "../version-vector.ts";
+import { findStrays, renameStray, strayOrigin, withStrays } from "./branches.ts";
+
+const [COPIED, OTHER] = [replicaId(1), replicaId(2)];
+const [S1, S2, S3] = [startId(1), startId(2), startId(3)];
+const NO_MEMBERS = new MemberSet();
+
+/** The directory was copied at 10. The mesh follows the copy; the original went on in its start, then restarted. */
+const FOLLOWED = positionOf(
+  [
+    { id: S1, recovered: 0 },
+    { id: S2, recovered: 10 },
+  ],
+  40,
+);
+const STRAY = positionOf(
+  [
+    { id: S1, recovered: 0 },
+    { id: S3, recovered: 20 },
+  ],
+  30,
+);
+
+function straysOf(position: Position): ReturnType<typeof findStrays> {
+  const mesh = new VersionVector([[COPIED, FOLLOWED]]);
+  return findStrays(new Map([[COPIED, position]]), mesh, NO_MEMBERS, []);
+}
+
+function write(timestamp: number, seen: readonly number[] = []): ReturnType<typeof makeRecord> {
+  return makeRecord({
+    timestamp,
+    origin: COPIED,
+    key: "key" as KeyText,
+    isDelete: false,
+    value: new Uint8Array(),
+    expiresAtMs: 0,
+    context: seen.map((at) => ({ origin: COPIED, timestamp: at })),
+    moreFollows: false,
+    adopted: undefined,
+  });
+}
+
+describe("writes of a copied directory", () => {
+  it("keep their names while nothing parts", () => {
+    expect(straysOf(FOLLOWED).size).toBe(0);
+    expect(findStrays(new Map([[OTHER, STRAY]]), new VersionVector(), NO_MEMBERS, []).size).toBe(0);
+    const record = write(25, [20]);
+    expect(renameStray(record, straysOf(FOLLOWED))).toBe(record);
+  });
+
+  it("part from what the mesh has, was offered, or is being offered", () => {
+    expect(straysOf(STRAY).get(COPIED)?.common).toBe(10);
+    const mine = new Map([[COPIED, STRAY]]);
+    const offered = new VersionVector([[COPIED, FOLLOWED]]);
+    const note = { successor: OTHER, adopter: OTHER, adoptedAt: 1, offered, held: new VersionVector() };
+    const members = NO_MEMBERS.without(COPIED, note);
+    expect(findStrays(mine, new VersionVector(), members, []).get(COPIED)?.common).toBe(10);
+    const others = [new Map([[COPIED, FOLLOWED]])];
+    expect(findStrays(mine, new VersionVector(), NO_MEMBERS, others).get(COPIED)?.common).toBe(10);
+  });
+
+  it("are named after the start that issued them, beyond the parting", () => {
+    const strays = straysOf(STRAY);
+    expect(renameStray(write(9), strays).origin).toBe(COPIED);
+    expect(renameStray(write(15), strays).origin).toBe(strayOrigin(COPIED, S1));
+    expect(renameStray(write(25), strays).origin).toBe(strayOrigin(COPIED, S3));
+    expect(renameStray(write(25), strays).checksum).toBe(write(25).checksum);
+  });
+
+  it("are named alike in contexts, so that nobody seems to have seen the other copy's", () => {
+    const { context } = renameStray(write(30, [25]), straysOf(STRAY));
+    const seen = new Map(context.map(({ origin, timestamp }) => [origin, timestamp]));
+    expect(seen).toEqual(
+      new Map([
+        [COPIED, 10],
+        [strayOrigin(COPIED, S1), 20],
+        [strayOrigin(COPIED, S3), 25],
+      ]),
+    );
+  });
+
+  it("count as offered by both names", () => {
+    const offered = withStrays(new VersionVector([[COPIED, STRAY]]), straysOf(STRAY));
+    expect(offered.get(COPIED)).toBe(30);
+    expect(offered.get(strayOrigin(COPIED, S1))).toBe(20);
+    expect(offered.get(strayOrigin(COPIED, S3))).toBe(30);
+  });
+});

@@ -1,0 +1,117 @@
+/**
+ * Names for the writes of a copied directory. Two live copies of one directory issue versions under one id until they are
+ * found out; the one that gives way offers its writes, and where its branch of an origin's life parts from the one that
+ * the mesh follows, a version would name two writes, and a context would take the one for seen that the other meant. So
+ * what lies beyond the parting is adopted under the name of an origin that stands for the process start which issued it.
+ */
+import { type Context, ContextBuilder } from "../context.ts";
+import { idFromWords, type ReplicaId, type StartId } from "../ids.ts";
+import type { MemberSet } from "../member-set.ts";
+import { commonTimestamp, type Position, positionAt, stretchesOf, ZERO_POSITION } from "../position.ts";
+import type { WriteRecord } from "../record.ts";
+import type { Timestamp } from "../timestamp.ts";
+import type { VersionVector } from "../version-vector.ts";
+import type { Branches } from "./coverage.ts";
+
+/** A branch that the mesh does not follow. */
+export interface StrayBranch {
+  /** Where it is held. */
+  readonly position: Position;
+  /** Up to here it is the one that the mesh follows. */
+  readonly common: Timestamp;
+}
+
+/** Branches of origins that the mesh does not follow; mostly none. */
+export type StrayBranches = ReadonlyMap<ReplicaId, StrayBranch>;
+
+/**
+ * Which of the branches part from what a mesh has, or was offered before.
+ * @param offering where others hold what they are offering just now
+ */
+export function findStrays(
+  branches: ReadonlyMap<ReplicaId, Position>,
+  vector: VersionVector,
+  members: MemberSet,
+  offering: Iterable<Branches>,
+): StrayBranches {
+  const followed: Branches[] = [{ get: (origin) => vector.position(origin) }, ...offering];
+  for (const [, { succession }] of members.entries()) {
+    if (succession !== undefined) followed.push({ get: (origin) => succession.offered.position(origin) });
+  }
+  const strays = new Map<ReplicaId, StrayBranch>();
+  for (const [origin, position] of branches) {
+    let common = position.timestamp;
+    for (const held of followed) {
+      const other = held.get(origin) ?? ZERO_POSITION;
+      const shared = commonTimestamp(position, other);
+      if (shared < Math.min(position.timestamp, other.timestamp)) common = Math.min(common, shared);
+    }
+    if (common < position.timestamp) strays.set(origin, { position, common });
+  }
+  return strays;
+}
+
+/** The record by names that mean one write each. Only for adoption: its bytes are those of the original. */
+export function renameStray(record: WriteRecord, strays: StrayBranches): WriteRecord {
+  if (strays.size === 0) return record;
+  const { adopted } = record;
+  return {
+    ...record,
+    origin: nameOf(record.origin, record.timestamp, strays),
+    context: renameContext(record.context, strays),
+    adopted: adopted && { ...adopted, origin: nameOf(adopted.origin, adopted.timestamp, strays) },
+  };
+}
+
+/** What was offered, by both names. */
+export function withStrays(offered: VersionVector, strays: StrayBranches): VersionVector {
+  const named = offered.clone();
+  for (const [origin, stray] of strays) {
+    for (const { name, end } of namesOf(origin, stray, stray.position.timestamp))
+      named.advance(name, positionAt(end));
+  }
+  return named;
+}
+
+/** The id that stands for one process start of an origin: the same wherever it is made. */
+export function strayOrigin(origin: ReplicaId, start: StartId): ReplicaId {
+  const [high = 0, low = 0] = [0, 8].map(
+    (at) =>
+      (Number.parseInt(origin.slice(at, at + 8), 16) ^ Number.parseInt(start.slice(at, at + 8), 16)) >>> 0,
+  );
+  return idFromWords(high, low) as ReplicaId;
+}
+
+function nameOf(origin: ReplicaId, timestamp: Timestamp, strays: StrayBranches): ReplicaId {
+  const stray = strays.get(origin);
+  if (stray === undefined || timestamp <= stray.common) return origin;
+  return namesOf(origin, stray, timestamp)[0]?.name ?? origin;
+}
+
+function renameContext(context: Context, strays: StrayBranches): Context {
+  if (!context.some(({ origin }) => strays.has(origin))) return context;
+  const builder = new ContextBuilder();
+  for (const { origin, timestamp } of context) {
+    const stray = strays.get(origin);
+    if (stray === undefined || timestamp <= stray.common) builder.add(origin, timestamp);
+    else {
+      if (stray.common > 0) builder.add(origin, stray.common);
+      for (const { name, end } of namesOf(origin, stray, timestamp)) builder.add(name, end);
+    }
+  }
+  return builder.build();
+}
+
+/** The names of what a branch holds beyond the parting and up to a timestamp, latest first. */
+function namesOf(
+  origin: ReplicaId,
+  { position, common }: StrayBranch,
+  upTo: Timestamp,
+): { readonly name: ReplicaId; readonly end: Timestamp }[] {
+  const names: { name: ReplicaId; end: Timestamp }[] = [];
+  for (const { id, end, recovered } of stretchesOf(position)) {
+    if (end <= common || recovered >= upTo) continue;
+    names.push({ name: strayOrigin(origin, id), end: Math.min(end, upTo) });
+  }
+  return names;
+}

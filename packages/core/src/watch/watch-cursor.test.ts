@@ -1,0 +1,269 @@
+/** What a watcher is told, case by case, on real hosts in memory. */
+import { WiredHosts, type WiredHost } from "@meshkv/testing/pure";
+import { describe, expect, it } from "vitest";
+import type { KeyText } from "../ids.ts";
+import type { WatchCursor } from "./watch-cursor.ts";
+import type { WatchEvent, WatchTarget } from "./watch-event.ts";
+import { decodeWatchToken } from "./watch-token.ts";
+
+const HISTORY = { historyMs: 3_600_000, historyBytes: 1e9 };
+const ALL: WatchTarget = { kind: "prefix", text: "" as KeyText };
+
+interface OpenOptions {
+  readonly token?: Uint8Array;
+  readonly initial?: boolean;
+  readonly target?: WatchTarget;
+  readonly eventsMax?: number;
+}
+
+function open(
+  host: WiredHost,
+  { token, initial = false, target = ALL, eventsMax = 1000 }: OpenOptions = {},
+): WatchCursor {
+  const decoded = token && decodeWatchToken(token, "default");
+  if (decoded !== undefined && "problem" in decoded) throw new Error(decoded.problem);
+  return host.host.watches.open({
+    target,
+    resume: decoded?.resume,
+    initial,
+    wake: () => undefined,
+    eventsMax,
+  });
+}
+
+const textOf = (value: Uint8Array): string => new TextDecoder().decode(value);
+
+function show({ kind, entry, previous }: WatchEvent): string {
+  const { key, value } = entry.winner;
+  const loser = kind === "conflict" ? ` over ${textOf(previous?.value ?? value)}` : "";
+  return `${kind} ${key}${kind === "delete" ? "" : `=${textOf(value)}`}${loser}`;
+}
+
+/** Reads pages until there is nothing more; the last word is how it ended, unless it is at rest. */
+function read(host: WiredHost, cursor: WatchCursor, pagesMax = 1000): string[] {
+  const told: string[] = [];
+  for (let pages = 0; pages < pagesMax; ) {
+    const turn = cursor.next(true);
+    if (turn.kind === "scan") {
+      const request = "bytesMax" in turn.request ? { ...turn.request, bytesMax: 150 } : turn.request;
+      cursor.scanned(turn.generation, host.tables.scan(request));
+    } else if (turn.kind === "events") {
+      told.push(...turn.events.map(show), ...(turn.synced ? ["synced"] : []));
+      pages += 1;
+    } else {
+      if (turn.kind !== "idle") told.push(turn.kind === "ended" ? turn.code : turn.kind);
+      break;
+    }
+  }
+  return told;
+}
+
+function threeHosts(config = HISTORY): { mesh: WiredHosts; a: WiredHost; b: WiredHost; c: WiredHost } {
+  const mesh = new WiredHosts();
+  const a = mesh.start("a", config);
+  const b = mesh.start("b", { ...config, peers: ["a"] });
+  const c = mesh.start("c", { ...config, peers: ["a"] });
+  mesh.until("all are linked", () => [a, b, c].every((host) => host.linkedPeers.length === 2));
+  mesh.pass(500);
+  return { mesh, a, b, c };
+}
+
+describe("a watcher that keeps up", () => {
+  it("is told every change of what it watches, in order", () => {
+    const { mesh, a, b } = threeHosts();
+    const all = open(a);
+    const one = open(a, { target: { kind: "key", text: "k/1" as KeyText } });
+    const some = open(a, { target: { kind: "prefix", text: "k/" as KeyText } });
+    expect([all, one, some].map((cursor) => read(a, cursor))).toEqual([["synced"], ["synced"], ["synced"]]);
+    a.write({ "k/1": "x" });
+    a.write({ "k/1": "y" });
+    b.write({ "k/2": "z", other: "o" });
+    mesh.settle();
+    a.write({ "k/1": undefined });
+    a.write({ nothing: undefined });
+    mesh.settle();
+    expect(read(a, all)).toEqual([
+      "put k/1=x",
+      "put k/1=y",
+      "put k/2=z",
+      "put other=o",
+      "delete k/1",
+      "delete nothing",
+    ]);
+    expect(read(a, one)).toEqual(["put k/1=x", "put k/1=y", "delete k/1"]);
+    expect(read(a, some)).toEqual(["put k/1=x", "put k/1=y", "put k/2=z", "delete k/1"]);
+  });
+
+  it("is told what was replaced", () => {
+    const { mesh, a } = threeHosts();
+    const cursor = open(a);
+    read(a, cursor);
+    a.write({ k: "old" });
+    a.write({ k: "new" });
+    a.write({ k: undefined });
+    mesh.settle();
+    const turn = cursor.next(true);
+    const previous =
+      turn.kind === "events"
+        ? turn.events.map((event) => event.previous && textOf(event.previous.value))
+        : [];
+    expect(previous).toEqual([undefined, "old", "new"]);
+  });
+
+  it("is told of a concurrent write that lost, on whichever side it was made", () => {
+    const { mesh, a, b, c } = threeHosts();
+    for (const other of [a, c]) mesh.cut(b, other);
+    const cursors = [a, b, c].map((host) => open(host));
+    [a, b, c].forEach((host, index) => cursors[index] && read(host, cursors[index]));
+    b.write({ k: "first" });
+    mesh.pass(50);
+    a.write({ k: "second" });
+    mesh.settle();
+    for (const other of [a, c]) mesh.heal(b, other);
+    mesh.until("all agree", () => [a, b, c].every((host) => host.conflicts("k").length === 1));
+    const told = [a, b, c].map((host, index) => (cursors[index] ? read(host, cursors[index]) : []));
+    expect(told[0]).toEqual(["put k=second", "conflict k=second over first"]);
+    expect(told[1]).toEqual(["put k=first", "put k=second", "conflict k=second over first"]);
+    expect(told[2]?.filter((line) => line.startsWith("conflict"))).toEqual(["conflict k=second over first"]);
+  });
+
+  it("is told when a deadline passes, once, and after the put when it had passed before", () => {
+    const { mesh, a, b } = threeHosts();
+    const cursor = open(a);
+    read(a, cursor);
+    a.write({ k: "short" }, mesh.nowMs + 200);
+    mesh.settle();
+    expect(read(a, cursor)).toEqual(["put k=short"]);
+    mesh.pass(400);
+    expect(read(a, cursor)).toEqual(["expire k=short"]);
+    mesh.cut(a, b);
+    b.write({ late: "gone" }, mesh.nowMs + 100);
+    mesh.pass(1000);
+    mesh.heal(a, b);
+    mesh.pass(1000);
+    expect(read(a, cursor).filter((line) => line.includes("late"))).toEqual([
+      "put late=gone",
+      "expire late=gone",
+    ]);
+  });
+});
+
+describe("a watcher that begins with the state", () => {
+  it("is told the state, then that it is whole, then changes", () => {
+    const { mesh, a } = threeHosts();
+    a.write({ "k/1": "1", "k/2": "2", "k/3": "3", x: "no", k: "no" });
+    a.write({ "k/2": undefined });
+    mesh.settle();
+    const cursor = open(a, {
+      initial: true,
+      target: { kind: "prefix", text: "k/" as KeyText },
+      eventsMax: 1,
+    });
+    expect(read(a, cursor, 1)).toEqual(["put k/1=1"]);
+    a.write({ "k/1": "changed", "k/3": "changed too" });
+    mesh.settle();
+    expect(read(a, cursor)).toEqual(["put k/1=changed", "put k/3=changed too", "synced"]);
+  });
+
+  it("goes on in the middle of the state, elsewhere", () => {
+    const { mesh, a, b } = threeHosts();
+    a.write({ 1: "1", 2: "2", 3: "3" });
+    mesh.pass(500);
+    const cursor = open(a, { initial: true, eventsMax: 1 });
+    expect(read(a, cursor, 1)).toEqual(["put 1=1"]);
+    expect(read(b, open(b, { token: cursor.token() }))).toEqual(["put 2=2", "put 3=3", "synced"]);
+  });
+});
+
+describe("a watcher that goes on elsewhere", () => {
+  it("is told what it missed, each key's latest state only, and nothing again", () => {
+    const { mesh, a, b } = threeHosts();
+    const cursor = open(a);
+    read(a, cursor);
+    a.write({ k: "seen" });
+    mesh.pass(200);
+    expect(read(a, cursor)).toEqual(["put k=seen"]);
+    a.write({ j: "1" });
+    a.write({ j: "2" });
+    a.write({ k: undefined });
+    mesh.pass(200);
+    expect(read(b, open(b, { token: cursor.token() }))).toEqual(["put j=2", "delete k", "synced"]);
+  });
+
+  it("waits until the other has what it was told", () => {
+    const { mesh, a, b, c } = threeHosts();
+    const cursor = open(a);
+    read(a, cursor);
+    for (const other of [b, c]) mesh.cut(a, other);
+    b.write({ k: "older" });
+    mesh.pass(50);
+    a.write({ k: "newer" });
+    mesh.settle();
+    expect(read(a, cursor)).toEqual(["put k=newer"]);
+    const resumed = open(b, { token: cursor.token() });
+    expect(read(b, resumed)).toEqual(["behind"]);
+    for (const other of [b, c]) mesh.heal(a, other);
+    mesh.pass(4000);
+    // Nothing falls back to the older write; that it lost is told.
+    expect(read(b, resumed)).toEqual(["conflict k=newer over older", "synced"]);
+  });
+
+  it("is not left with nothing when what was to come instead is lost with its replica", () => {
+    const { mesh, a, b, c } = threeHosts();
+    const cursor = open(a, { eventsMax: 1 });
+    read(a, cursor);
+    const token = cursor.token();
+    a.write({ k: "first" });
+    for (let index = 0; index < 4; index += 1) a.write({ [`filler/${index}`]: "x".repeat(100) });
+    mesh.pass(200);
+    for (const other of [b, c]) mesh.cut(a, other);
+    a.write({ k: "second" });
+    mesh.settle();
+    // It reads the logs of `a`, where `first` is left out for `second`, and stops in between.
+    const halfway = open(a, { token, eventsMax: 1 });
+    expect(read(a, halfway, 1)).toEqual(["put filler/0=" + "x".repeat(100)]);
+    mesh.stop(a);
+    mesh.pass(500);
+    const resumed = open(b, { token: halfway.token() });
+    expect(read(b, resumed)).toEqual(["behind"]);
+  });
+
+  it("is told when the history does not reach back", () => {
+    const { mesh, a, b } = threeHosts({ historyMs: 1000, historyBytes: 1e9 });
+    const cursor = open(a);
+    read(a, cursor);
+    a.write({ k: "1" });
+    mesh.pass(200);
+    expect(read(b, open(b, { token: cursor.token() }))).toEqual(["put k=1", "synced"]);
+    read(a, cursor);
+    mesh.pass(8000);
+    // One that was there all the time knows that nothing has happened.
+    expect(read(b, open(b, { token: cursor.token() }))).toEqual(["synced"]);
+    const old = cursor.token();
+    mesh.stop(a);
+    mesh.start("a", { historyMs: 1000, historyBytes: 1e9 });
+    mesh.pass(8000);
+    expect(read(b, open(b, { token: old }))).toEqual(["RESUME_TOO_OLD"]);
+  });
+
+  it("goes on where its replica has taken a new identity", () => {
+    const { mesh, a, b, c } = threeHosts();
+    const cursor = open(c);
+    read(c, cursor);
+    for (const other of [a, b]) mesh.cut(c, other);
+    c.write({ mine: "written alone" });
+    mesh.settle();
+    expect(read(c, cursor)).toEqual(["put mine=written alone"]);
+    a.write({ yours: "written there" });
+    const removed = c.replica.id;
+    a.host.change(a.wallMs, ({ peering }) => peering.remove(removed, true, a.wallMs));
+    mesh.settle();
+    for (const other of [a, b]) mesh.heal(c, other);
+    mesh.until("c has rejoined", () => c.count("rejoined") === 1);
+    mesh.pass(1000);
+    const told = read(c, cursor);
+    expect(told).toContain("put yours=written there");
+    expect(told.filter((line) => line.includes("mine"))).toEqual(["put mine=written alone"]);
+    expect(told).not.toContain("RESUME_TOO_OLD");
+  });
+});
