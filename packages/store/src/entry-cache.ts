@@ -18,6 +18,8 @@ export class EntryCache {
   #old = new Map<KeyText, Entry | null>();
   #youngBytes = 0;
   #oldBytes = 0;
+  /** Lookups that were answered, and that were not. */
+  readonly counts = { hits: 0, misses: 0 };
 
   /** @param bytesMax estimated bytes that the cache may keep alive; 0 keeps nothing */
   constructor(bytesMax: number) {
@@ -32,9 +34,16 @@ export class EntryCache {
   /** The cached entry, null for a key known to be absent, undefined when nothing is known. */
   get(key: KeyText): Entry | null | undefined {
     const hit = this.#young.get(key);
-    if (hit !== undefined) return hit;
+    if (hit !== undefined) {
+      this.counts.hits += 1;
+      return hit;
+    }
     const old = this.#old.get(key);
-    if (old === undefined) return undefined;
+    if (old === undefined) {
+      this.counts.misses += 1;
+      return undefined;
+    }
+    this.counts.hits += 1;
     this.#old.delete(key);
     const bytes = weigh(key, old);
     this.#oldBytes -= bytes;

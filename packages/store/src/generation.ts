@@ -21,10 +21,11 @@ import { EntryCache } from "./entry-cache.ts";
 import { isCorruption, storageError } from "./failure.ts";
 import { decodeSealed, putGroup } from "./group-rows.ts";
 import { type ListRequest, type ListResult, rangeOfList, readList } from "./list.ts";
-import { plain, readRows } from "./read-rows.ts";
+import { plain, readRows, STEP_BYTES } from "./read-rows.ts";
+import { readTable, type TableReading } from "./read-table.ts";
 import { CURRENT_GENERATION, encodeCurrentGeneration } from "./root-rows.ts";
 import { RowArena } from "./row-arena.ts";
-import { entryRow, keyOfRow, rootRow, TABLE, tableEnd, tableStart } from "./row-keys.ts";
+import { entryRow, keyOfRow, rootRow, TABLE, tableEnd, type TableLetter, tableStart } from "./row-keys.ts";
 import { DamagedRowError, decodeEntryRow, decodeRow, rangeOf, readScan } from "./scan.ts";
 
 /** A stored row that is not what was written. It is never served. */
@@ -76,6 +77,11 @@ export class Generation implements Table {
   /** Estimated bytes of decoded entries that are kept in memory. */
   get cacheBytes(): number {
     return this.#cache.bytes;
+  }
+
+  /** Reads of an entry that the cache could answer, and that it could not. */
+  get cacheCounts(): { readonly hits: number; readonly misses: number } {
+    return this.#cache.counts;
   }
 
   /**
@@ -145,21 +151,64 @@ export class Generation implements Table {
    */
   async sections(): Promise<Map<StateSection, Uint8Array>> {
     const sections = new Map<StateSection, Uint8Array>();
-    const range = {
-      gte: tableStart(this.number, TABLE.section),
-      lt: tableEnd(this.number, TABLE.section),
-    };
+    await this.#readSealed(TABLE.section, "reading the replica's state", (name, bytes) => {
+      sections.set(name as string as StateSection, bytes);
+    });
+    return sections;
+  }
+
+  /**
+   * What came of requests that had an id, in the order of ids.
+   * @throws MeshkvError STORAGE_FAILED when one is damaged or cannot be read
+   */
+  async requests(): Promise<Map<KeyText, Uint8Array>> {
+    const requests = new Map<KeyText, Uint8Array>();
+    await this.#readSealed(TABLE.request, "reading the outcomes of requests", (id, bytes) => {
+      requests.set(id, bytes);
+    });
+    return requests;
+  }
+
+  async #readSealed(
+    table: TableLetter,
+    doing: string,
+    visit: (name: KeyText, bytes: Uint8Array) => void,
+  ): Promise<void> {
+    const range = { gte: tableStart(this.number, table), lt: tableEnd(this.number, table) };
     try {
-      await readRows(await this.#iterate(range), 16, (row, value) => {
-        const bytes = decodeRow(row, () => decodeSealed(value));
-        sections.set(keyOfRow(row) as string as StateSection, bytes);
+      await readRows(await this.#iterate(range), 1000, (row, value) => {
+        visit(
+          keyOfRow(row),
+          decodeRow(row, () => decodeSealed(value)),
+        );
         return true;
       });
     } catch (error) {
       if (error instanceof DamagedRowError) throw this.#damaged(error.row, error.message);
-      throw isEngineError(error) ? this.#unreadable(error, "reading the replica's state") : error;
+      throw isEngineError(error) ? this.#unreadable(error, doing) : error;
     }
-    return sections;
+  }
+
+  /**
+   * Reads the whole table again, as of one group boundary. Damaged rows are told and counted, not given to `visit`.
+   * @throws MeshkvError STORAGE_FAILED when rows cannot be read; the signal's reason
+   */
+  async readTable(visit: (entry: Entry) => void, signal: AbortSignal): Promise<TableReading> {
+    const rangeOfTable = (table: TableLetter): EngineRange => ({
+      gte: tableStart(this.number, table),
+      lt: tableEnd(this.number, table),
+      highWaterMarkBytes: STEP_BYTES,
+    });
+    try {
+      const [entries, sections] = await Promise.all([
+        this.#iterate(rangeOfTable(TABLE.entry)),
+        this.#iterate(rangeOfTable(TABLE.section)),
+      ]);
+      const onDamage = (row: Uint8Array, message: string): void => void this.#damaged(row, message);
+      return await readTable({ entries, sections, visit, onDamage, signal });
+    } catch (error) {
+      throw isEngineError(error) ? this.#unreadable(error, "reading the table") : error;
+    }
   }
 
   /**

@@ -12,7 +12,15 @@ import {
 } from "@meshkv/core";
 import type { EngineBatch } from "./engine.ts";
 import type { RowArena } from "./row-arena.ts";
-import { conflictedRow, entryRow, expiryRow, logRow, sectionRow, settledRow } from "./row-keys.ts";
+import {
+  conflictedRow,
+  entryRow,
+  expiryRow,
+  logRow,
+  requestRow,
+  sectionRow,
+  settledRow,
+} from "./row-keys.ts";
 
 const EMPTY = new Uint8Array(0);
 
@@ -50,6 +58,11 @@ export function putGroup(batch: EngineBatch, generation: number, group: ChangeSe
   }
   for (const { key, timestamp, origin } of group.dropped)
     batch.del(settledRow(generation, key, timestamp, origin, allocate));
+  for (const { id, outcome } of group.requests) {
+    const row = requestRow(generation, id, allocate);
+    if (outcome === undefined) batch.del(row);
+    else batch.put(row, encodeSealed(outcome));
+  }
   for (const [name, bytes] of group.sections) batch.put(sectionRow(generation, name), encodeSealed(bytes));
 }
 

@@ -1,5 +1,5 @@
 import type { Entry, KeyText } from "@meshkv/core";
-import { keyTexts } from "@meshkv/testing";
+import { keyTexts } from "@meshkv/testing/pure";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { commitRecords, record } from "../test/groups.ts";

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -78,5 +78,28 @@ it("does not bring back rows out of files that are no longer in use", async () =
   const iterator = engine.iterator({ gte: keyOf(0) });
   expect(await iterator.nextv(10)).toEqual([]);
   await iterator.close();
+  await engine.close();
+});
+
+it("gives the newest value of a key, whichever file it is in", async () => {
+  for (const value of [1, 2]) {
+    const engine = await openClassicEngine(directory, OPTIONS);
+    const batch = engine.batch();
+    batch.put(keyOf(7), valueOf(value));
+    await batch.write({ sync: true });
+    await engine.close();
+  }
+  // Opening turns the log into a table.
+  await (await openClassicEngine(directory, OPTIONS)).close();
+  const tables = (await readdir(directory)).filter((name) => name.endsWith(".ldb")).sort();
+  expect(tables).toHaveLength(2);
+  // As a compaction does that begins before the second table is written and ends after it.
+  await rename(join(directory, tables[0] ?? ""), join(directory, "000099.ldb"));
+  await rm(join(directory, "CURRENT"));
+
+  await repairEngine(directory);
+
+  const engine = await openClassicEngine(directory, OPTIONS);
+  expect(Buffer.from(engine.getSync(keyOf(7)) ?? []).toString()).toBe(Buffer.from(valueOf(2)).toString());
   await engine.close();
 });

@@ -15,6 +15,25 @@ export async function repairEngine(directory: string): Promise<void> {
   await putAsideObsolete(directory);
   await disarmEngineFiles(directory);
   await ClassicLevel.repair(directory);
+  await settle(directory);
+}
+
+/**
+ * A repair puts all tables on one level, where LevelDB takes the table with the greatest number for the newest. It need
+ * not be: a compaction writes old rows into new files. So reads of single keys would give old values, until everything
+ * is merged, which goes by the sequence of the writes.
+ */
+async function settle(directory: string): Promise<void> {
+  const level = new ClassicLevel<Uint8Array, Uint8Array>(directory, {
+    keyEncoding: "view",
+    valueEncoding: "view",
+  });
+  await level.open();
+  try {
+    await level.compactRange(new Uint8Array(1), new Uint8Array(8).fill(0xff));
+  } finally {
+    await level.close();
+  }
 }
 
 /** A repair takes up every file that it finds: rows that are long gone would come back out of files that a crash left. */

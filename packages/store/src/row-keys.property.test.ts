@@ -1,5 +1,5 @@
 import { type KeyText, type ReplicaId, type Timestamp } from "@meshkv/core";
-import { keyTexts, replicaIds, timestamps } from "@meshkv/testing";
+import { keyTexts, replicaIds, timestamps } from "@meshkv/testing/pure";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { RowArena } from "./row-arena.ts";

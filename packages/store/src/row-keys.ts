@@ -7,6 +7,7 @@
  * log        = generation 'l' origin timestamp
  * expiry     = generation 'x' expiresAtMs key
  * conflicted = generation 'u' key
+ * request    = generation 'r' id
  * settled    = generation 's' escaped-key timestamp origin
  * section    = generation 'm' name
  * root       = u32 0 name                            (rows of the whole directory)
@@ -29,6 +30,7 @@ export const TABLE = {
   log: 0x6c,
   expiry: 0x78,
   conflicted: 0x75,
+  request: 0x72,
   settled: 0x73,
   section: 0x6d,
 } as const;
@@ -146,6 +148,13 @@ export function settledRow(
   at += 2;
   putU64(row, at, timestamp);
   putId(row, at + 8, origin);
+  return row;
+}
+
+/** The row of what came of a request with an id. */
+export function requestRow(generation: number, id: KeyText, allocate?: Allocator): Uint8Array {
+  const row = prefixed(generation, TABLE.request, id.length, allocate);
+  putKey(row, ROW_PREFIX_BYTES, id);
   return row;
 }
 

@@ -143,7 +143,10 @@ async function readDamaged(
   });
 }
 
-describe("one flipped bit in the files of a stopped database", () => {
+/** Seconds, or minutes on a machine that has other things to do. */
+const FLIPS_MS_MAX = 300_000;
+
+describe("one flipped bit in the files of a stopped database", { timeout: FLIPS_MS_MAX }, () => {
   let healthy = "";
   let files: readonly EngineFile[] = [];
   let expected: readonly string[] = [];

@@ -72,6 +72,7 @@ class FileChecker {
     }
     const manifest = readManifest(bytes);
     this.#tell(name, manifest.defects);
+    if (manifest.tornAt !== undefined) this.#tellTorn(name, manifest.tornAt);
     await this.#checkLogs(manifest);
     for (const [number, size] of manifest.tables) await this.#checkTable(number, size);
   }
@@ -100,11 +101,13 @@ class FileChecker {
       if (defects.length > 0) nextSequence = undefined;
       else nextSequence = this.#checkSequence(name, records, nextSequence);
     }
-    if (torn !== undefined && this.#isClosed) {
-      this.#tell(torn.name, [
-        { offset: torn.offset, message: "the log ends inside a record, yet it was closed in order" },
-      ]);
-    }
+    if (torn !== undefined) this.#tellTorn(torn.name, torn.offset);
+  }
+
+  /** A last write may have been cut short, but not by an orderly stop. */
+  #tellTorn(file: string, offset: number): void {
+    if (!this.#isClosed) return;
+    this.#tell(file, [{ offset, message: "the file ends inside a record, yet it was closed in order" }]);
   }
 
   /** Batches are numbered without gaps; a gap is a batch, or a whole file, that got lost. */

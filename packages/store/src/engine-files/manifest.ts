@@ -24,11 +24,13 @@ export interface Manifest {
   /** One older log of the same kind; 0 when there is none. */
   readonly previousLogNumber: number;
   readonly defects: readonly LogDefect[];
+  /** Where a last edit that was cut short begins. */
+  readonly tornAt: number | undefined;
 }
 
 /** Reads a manifest file. Edits that cannot be read become defects. */
 export function readManifest(bytes: Uint8Array): Manifest {
-  const { records, defects } = readLogFile(bytes);
+  const { records, defects, tornAt } = readLogFile(bytes);
   const found = [...defects];
   const state = {
     tables: new Map<number, number>(),
@@ -48,7 +50,7 @@ export function readManifest(bytes: Uint8Array): Manifest {
     if (!state.tags.has(tag)) found.push({ offset: 0, message: `no edit with tag ${tag} can be read` });
   }
   const { tables, logNumber, previousLogNumber } = state;
-  return { tables, logNumber, previousLogNumber, defects: found };
+  return { tables, logNumber, previousLogNumber, defects: found, tornAt };
 }
 
 function applyEdit(

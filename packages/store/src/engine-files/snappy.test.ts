@@ -1,5 +1,5 @@
 import { FormatError } from "@meshkv/core";
-import { damagedBytes, isAccepted } from "@meshkv/testing";
+import { damagedBytes, isAccepted } from "@meshkv/testing/pure";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { expandSnappy } from "./snappy.ts";

@@ -116,6 +116,9 @@ class GenerationChecker {
         decodeSettledRow(row, value);
         this.#log.add("settledConflicts");
         return;
+      case TABLE.request:
+        decodeSealed(value);
+        return;
       case TABLE.section:
         return;
       default:
