@@ -36,6 +36,7 @@ export {
   STATUS_DETAILS_KEY,
 } from "./grpc-status.ts";
 export { type MethodCodec, methodCodec } from "./method-codec.ts";
+export { mergeSessionTokens } from "./session-text.ts";
 export { type EntryMessageOptions, entryToMessage, recordToMessage } from "./entry-message.ts";
 export {
   type BatchRequest,
@@ -112,8 +113,12 @@ export {
   VerifyRequestSchema,
   type VerifyResponse,
   VerifyResponseSchema,
+  type VerifyResponse_Check,
+  VerifyResponse_CheckSchema,
   type VerifyResponse_Difference,
   VerifyResponse_DifferenceSchema,
+  type VerifyResponse_Progress,
+  VerifyResponse_ProgressSchema,
   type VerifyResponse_Result,
   VerifyResponse_ResultSchema,
   VerifyResponse_Result_Outcome,
@@ -135,9 +140,32 @@ export {
   file_meshkv_v1_meshkv,
 } from "./gen/meshkv/v1/meshkv_pb.ts";
 export {
+  type CheckTableRequest,
+  CheckTableRequestSchema,
+  type CheckTableResponse,
+  CheckTableResponseSchema,
+  Comparison,
+  type ComparisonScope,
+  ComparisonScopeSchema,
+  type DescribeKeysRequest,
+  DescribeKeysRequestSchema,
+  type DescribeKeysResponse,
+  DescribeKeysResponseSchema,
+  type DescribeRangeRequest,
+  DescribeRangeRequestSchema,
+  type DescribeRangeResponse,
+  DescribeRangeResponseSchema,
+  type EntryDescription,
+  EntryDescriptionSchema,
+  type OriginPosition,
+  OriginPositionSchema,
   Peer,
   type PeerMessage,
   PeerMessageSchema,
+  type SummarizeRangeRequest,
+  SummarizeRangeRequestSchema,
+  type SummarizeRangeResponse,
+  SummarizeRangeResponseSchema,
   file_meshkv_peer_v1_peer,
 } from "./gen/meshkv/peer/v1/peer_pb.ts";
 export {

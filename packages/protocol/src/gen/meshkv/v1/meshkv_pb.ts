@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file meshkv/v1/meshkv.proto.
  */
 export const file_meshkv_v1_meshkv: GenFile = /*@__PURE__*/
-  fileDesc("ChZtZXNoa3YvdjEvbWVzaGt2LnByb3RvEgltZXNoa3YudjEi4AEKBUVudHJ5EgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBIPCgd2ZXJzaW9uGAMgASgJEi8KC2V4cGlyZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5jb25mbGljdF9jb3VudBgFIAEoDRIPCgdkZWxldGVkGAYgASgIEg4KBm9yaWdpbhgHIAEoCRIvCgt1cGRhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHc2V0dGxlZBgJIAEoCCLZAQoMV3JpdGVDb25jZXJuEi4KBWxldmVsGAEgASgOMh0ubWVzaGt2LnYxLldyaXRlQ29uY2Vybi5MZXZlbEgAEhIKCHJlcGxpY2FzGAIgASgNSAASKgoHdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJRCgVMZXZlbBIVChFMRVZFTF9VTlNQRUNJRklFRBAAEhEKDUxFVkVMX1JFTEFYRUQQARIPCgtMRVZFTF9MT0NBTBACEg0KCUxFVkVMX0FMTBADQgYKBGtpbmQiVAoJQ29uZGl0aW9uEhQKCmlmX3ZlcnNpb24YASABKAlIABITCglpZl9hYnNlbnQYAiABKAhIABIUCgppZl9wcmVzZW50GAMgASgISABCBgoEa2luZCJFCgpHZXRSZXF1ZXN0EgsKA2tleRgBIAEoDBIPCgdzZXNzaW9uGAIgASgJEhkKEWluY2x1ZGVfY29uZmxpY3RzGAMgASgIImQKC0dldFJlc3BvbnNlEh8KBWVudHJ5GAEgASgLMhAubWVzaGt2LnYxLkVudHJ5EiMKCWNvbmZsaWN0cxgCIAMoCzIQLm1lc2hrdi52MS5FbnRyeRIPCgdzZXNzaW9uGAMgASgJIsgBCgpTZXRSZXF1ZXN0EgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBImCgN0dGwYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJwoJY29uZGl0aW9uGAQgASgLMhQubWVzaGt2LnYxLkNvbmRpdGlvbhIoCgdjb25jZXJuGAUgASgLMhcubWVzaGt2LnYxLldyaXRlQ29uY2VybhIPCgdzZXNzaW9uGAYgASgJEhIKCnJlcXVlc3RfaWQYByABKAkiQQoLU2V0UmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIPCgdzZXNzaW9uGAIgASgJEhAKCHJlcGxpY2FzGAMgASgNIr8BCg1EZWxldGVSZXF1ZXN0Eg0KA2tleRgBIAEoDEgAEhAKBnByZWZpeBgCIAEoDEgAEicKCWNvbmRpdGlvbhgDIAEoCzIULm1lc2hrdi52MS5Db25kaXRpb24SKAoHY29uY2VybhgEIAEoCzIXLm1lc2hrdi52MS5Xcml0ZUNvbmNlcm4SDwoHc2Vzc2lvbhgFIAEoCRISCgpyZXF1ZXN0X2lkGAYgASgJEgsKA2FsbBgHIAEoCEIICgZ0YXJnZXQiVQoORGVsZXRlUmVzcG9uc2USDwoHZGVsZXRlZBgBIAEoBBIPCgd2ZXJzaW9uGAIgASgJEg8KB3Nlc3Npb24YAyABKAkSEAoIcmVwbGljYXMYBCABKA0ilQEKC0xpc3RSZXF1ZXN0Eg4KBnByZWZpeBgBIAEoDBINCgVzdGFydBgCIAEoDBILCgNlbmQYAyABKAwSDwoHcmV2ZXJzZRgEIAEoCBIRCglrZXlzX29ubHkYBSABKAgSEQoJcGFnZV9zaXplGAYgASgNEhIKCnBhZ2VfdG9rZW4YByABKAkSDwoHc2Vzc2lvbhgIIAEoCSJbCgxMaXN0UmVzcG9uc2USIQoHZW50cmllcxgBIAMoCzIQLm1lc2hrdi52MS5FbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSDwoHc2Vzc2lvbhgDIAEoCSJhCgVXcml0ZRIkCgNzZXQYASABKAsyFS5tZXNoa3YudjEuU2V0UmVxdWVzdEgAEioKBmRlbGV0ZRgCIAEoCzIYLm1lc2hrdi52MS5EZWxldGVSZXF1ZXN0SABCBgoEa2luZCJ/CgxCYXRjaFJlcXVlc3QSIAoGd3JpdGVzGAEgAygLMhAubWVzaGt2LnYxLldyaXRlEigKB2NvbmNlcm4YAiABKAsyFy5tZXNoa3YudjEuV3JpdGVDb25jZXJuEg8KB3Nlc3Npb24YAyABKAkSEgoKcmVxdWVzdF9pZBgEIAEoCSJECg1CYXRjaFJlc3BvbnNlEhAKCHZlcnNpb25zGAEgAygJEg8KB3Nlc3Npb24YAiABKAkSEAoIcmVwbGljYXMYAyABKA0ifQoMV2F0Y2hSZXF1ZXN0Eg0KA2tleRgBIAEoDEgAEhAKBnByZWZpeBgCIAEoDEgAEg4KBnJlc3VtZRgDIAEoCRIPCgdzZXNzaW9uGAYgASgJEg8KB2luaXRpYWwYBCABKAgSEAoIcHJldmlvdXMYBSABKAhCCAoGdGFyZ2V0IlYKDVdhdGNoUmVzcG9uc2USJQoGZXZlbnRzGAEgAygLMhUubWVzaGt2LnYxLldhdGNoRXZlbnQSDgoGcmVzdW1lGAIgASgJEg4KBnN5bmNlZBgDIAEoCCLsAQoKV2F0Y2hFdmVudBIoCgR0eXBlGAEgASgOMhoubWVzaGt2LnYxLldhdGNoRXZlbnQuVHlwZRIfCgVlbnRyeRgCIAEoCzIQLm1lc2hrdi52MS5FbnRyeRIiCghwcmV2aW91cxgDIAEoCzIQLm1lc2hrdi52MS5FbnRyeRIOCgZvcmlnaW4YBCABKAkiXwoEVHlwZRIUChBUWVBFX1VOU1BFQ0lGSUVEEAASDAoIVFlQRV9QVVQQARIPCgtUWVBFX0RFTEVURRACEg8KC1RZUEVfRVhQSVJFEAMSEQoNVFlQRV9DT05GTElDVBAEIjsKD1BpcGVsaW5lUmVxdWVzdBIoCgpvcGVyYXRpb25zGAEgAygLMhQubWVzaGt2LnYxLk9wZXJhdGlvbiLpAQoJT3BlcmF0aW9uEgoKAmlkGAEgASgNEiQKA2dldBgCIAEoCzIVLm1lc2hrdi52MS5HZXRSZXF1ZXN0SAASJAoDc2V0GAMgASgLMhUubWVzaGt2LnYxLlNldFJlcXVlc3RIABIqCgZkZWxldGUYBCABKAsyGC5tZXNoa3YudjEuRGVsZXRlUmVxdWVzdEgAEiYKBGxpc3QYBSABKAsyFi5tZXNoa3YudjEuTGlzdFJlcXVlc3RIABIoCgViYXRjaBgGIAEoCzIXLm1lc2hrdi52MS5CYXRjaFJlcXVlc3RIAEIGCgRraW5kIj8KEFBpcGVsaW5lUmVzcG9uc2USKwoHcmVzdWx0cxgBIAMoCzIaLm1lc2hrdi52MS5PcGVyYXRpb25SZXN1bHQioAIKD09wZXJhdGlvblJlc3VsdBIKCgJpZBgBIAEoDRIlCgNnZXQYAiABKAsyFi5tZXNoa3YudjEuR2V0UmVzcG9uc2VIABIlCgNzZXQYAyABKAsyFi5tZXNoa3YudjEuU2V0UmVzcG9uc2VIABIrCgZkZWxldGUYBCABKAsyGS5tZXNoa3YudjEuRGVsZXRlUmVzcG9uc2VIABInCgRsaXN0GAUgASgLMhcubWVzaGt2LnYxLkxpc3RSZXNwb25zZUgAEikKBWJhdGNoGAYgASgLMhgubWVzaGt2LnYxLkJhdGNoUmVzcG9uc2VIABIqCgVlcnJvchgHIAEoCzIZLm1lc2hrdi52MS5PcGVyYXRpb25FcnJvckgAQgYKBGtpbmQiqwEKDk9wZXJhdGlvbkVycm9yEg4KBnN0YXR1cxgBIAEoBRIMCgRjb2RlGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSOQoIbWV0YWRhdGEYBCADKAsyJy5tZXNoa3YudjEuT3BlcmF0aW9uRXJyb3IuTWV0YWRhdGFFbnRyeRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiLwoOR2V0TWFueVJlcXVlc3QSDAoEa2V5cxgBIAMoDBIPCgdzZXNzaW9uGAIgASgJIk0KD0dldE1hbnlSZXNwb25zZRIpCglyZXNwb25zZXMYASADKAsyFi5tZXNoa3YudjEuR2V0UmVzcG9uc2USDwoHc2Vzc2lvbhgCIAEoCSKFAQoWUmVzdG9yZUNvbmZsaWN0UmVxdWVzdBILCgNrZXkYASABKAwSDwoHdmVyc2lvbhgCIAEoCRIoCgdjb25jZXJuGAMgASgLMhcubWVzaGt2LnYxLldyaXRlQ29uY2VybhIPCgdzZXNzaW9uGAQgASgJEhIKCnJlcXVlc3RfaWQYBSABKAkiTQoXUmVzdG9yZUNvbmZsaWN0UmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIPCgdzZXNzaW9uGAIgASgJEhAKCHJlcGxpY2FzGAMgASgNIl4KFExpc3RDb25mbGljdHNSZXF1ZXN0Eg4KBnByZWZpeBgBIAEoDBIRCglwYWdlX3NpemUYAiABKA0SEgoKcGFnZV90b2tlbhgDIAEoCRIPCgdzZXNzaW9uGAQgASgJIr4BChVMaXN0Q29uZmxpY3RzUmVzcG9uc2USPAoJY29uZmxpY3RzGAEgAygLMikubWVzaGt2LnYxLkxpc3RDb25mbGljdHNSZXNwb25zZS5Db25mbGljdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkaTgoIQ29uZmxpY3QSIAoGd2lubmVyGAEgASgLMhAubWVzaGt2LnYxLkVudHJ5EiAKBmxvc2VycxgCIAMoCzIQLm1lc2hrdi52MS5FbnRyeSIPCg1TdGF0dXNSZXF1ZXN0IvAECg5TdGF0dXNSZXNwb25zZRISCgpyZXBsaWNhX2lkGAEgASgJEhEKCW1lc2hfbmFtZRgCIAEoCRIPCgdtZXNoX2lkGAMgASgJEi4KBXN0YXRlGAQgASgOMh8ubWVzaGt2LnYxLlN0YXR1c1Jlc3BvbnNlLlN0YXRlEhQKDHN0YXRlX3JlYXNvbhgFIAEoCRIWCg5zZXJ2ZXJfdmVyc2lvbhgGIAEoCRIpCgZ1cHRpbWUYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDAoEa2V5cxgIIAEoBBIVCg1zdG9yYWdlX2J5dGVzGAkgASgEEg4KBmRpZ2VzdBgKIAEoCRIXCg9jbG9ja19vZmZzZXRfbXMYCyABKAMSMAoMaG9yaXpvbl90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9ob3Jpem9uX2hlbGRfYnkYDSABKAkSKQoGdmVjdG9yGA4gAygLMhkubWVzaGt2LnYxLlZlY3RvclBvc2l0aW9uEiIKB21lbWJlcnMYDyADKAsyES5tZXNoa3YudjEuTWVtYmVyIrQBCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEhIKDlNUQVRFX1NUQVJUSU5HEAESDwoLU1RBVEVfUkVBRFkQAhITCg9TVEFURV9SRUpPSU5JTkcQAxIWChJTVEFURV9TVE9SQUdFX0ZVTEwQBBIYChRTVEFURV9TVE9SQUdFX0ZBSUxFRBAFEhQKEFNUQVRFX0NMT0NLX1NLRVcQBhISCg5TVEFURV9TVE9QUElORxAHIlsKDlZlY3RvclBvc2l0aW9uEg4KBm9yaWdpbhgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIq0DCgZNZW1iZXISEgoKcmVwbGljYV9pZBgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEiYKBXN0YXRlGAMgASgOMhcubWVzaGt2LnYxLk1lbWJlci5TdGF0ZRITCgZsYWdfbXMYBCABKANIAIgBARIYCgtsYWdfcmVjb3JkcxgFIAEoBEgBiAEBEi0KCWxhc3Rfc2VlbhgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNaG9sZHNfaG9yaXpvbhgHIAEoCBIcCg9jbG9ja19vZmZzZXRfbXMYCCABKANIAogBARIRCglzdWNjZXNzb3IYCSABKAkigAEKBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASDgoKU1RBVEVfU0VMRhABEhMKD1NUQVRFX0NPTk5FQ1RFRBACEhUKEVNUQVRFX1VOUkVBQ0hBQkxFEAMSEQoNU1RBVEVfSk9JTklORxAEEhEKDVNUQVRFX1JFTU9WRUQQBUIJCgdfbGFnX21zQg4KDF9sYWdfcmVjb3Jkc0ISChBfY2xvY2tfb2Zmc2V0X21zIhQKEkxpc3RNZW1iZXJzUmVxdWVzdCI5ChNMaXN0TWVtYmVyc1Jlc3BvbnNlEiIKB21lbWJlcnMYASADKAsyES5tZXNoa3YudjEuTWVtYmVyIjgKE1JlbW92ZU1lbWJlclJlcXVlc3QSEgoKcmVwbGljYV9pZBgBIAEoCRINCgVmb3JjZRgCIAEoCCIWChRSZW1vdmVNZW1iZXJSZXNwb25zZSIdCg1WZXJpZnlSZXF1ZXN0EgwKBHBlZXIYASABKAki4QMKDlZlcmlmeVJlc3BvbnNlEhIKCnJlcGxpY2FfaWQYASABKAkSOgoKZGlmZmVyZW5jZRgCIAEoCzIkLm1lc2hrdi52MS5WZXJpZnlSZXNwb25zZS5EaWZmZXJlbmNlSAASMgoGcmVzdWx0GAMgASgLMiAubWVzaGt2LnYxLlZlcmlmeVJlc3BvbnNlLlJlc3VsdEgAGkAKCkRpZmZlcmVuY2USCwoDa2V5GAEgASgMEg8KB3ZlcnNpb24YAiABKAkSFAoMcGVlcl92ZXJzaW9uGAMgASgJGoACCgZSZXN1bHQSOQoHb3V0Y29tZRgBIAEoDjIoLm1lc2hrdi52MS5WZXJpZnlSZXNwb25zZS5SZXN1bHQuT3V0Y29tZRIWCg5kaWZmZXJpbmdfa2V5cxgCIAEoBBIOCgZkaWdlc3QYAyABKAkSEwoLcGVlcl9kaWdlc3QYBCABKAkifgoHT3V0Y29tZRIXChNPVVRDT01FX1VOU1BFQ0lGSUVEEAASEQoNT1VUQ09NRV9FUVVBTBABEhUKEU9VVENPTUVfRElGRkVSRU5UEAISFwoTT1VUQ09NRV9VTlJFQUNIQUJMRRADEhcKE09VVENPTUVfTk9UX1NFVFRMRUQQBEIGCgRraW5kMqEFCghLZXlWYWx1ZRI0CgNHZXQSFS5tZXNoa3YudjEuR2V0UmVxdWVzdBoWLm1lc2hrdi52MS5HZXRSZXNwb25zZRI0CgNTZXQSFS5tZXNoa3YudjEuU2V0UmVxdWVzdBoWLm1lc2hrdi52MS5TZXRSZXNwb25zZRI9CgZEZWxldGUSGC5tZXNoa3YudjEuRGVsZXRlUmVxdWVzdBoZLm1lc2hrdi52MS5EZWxldGVSZXNwb25zZRI3CgRMaXN0EhYubWVzaGt2LnYxLkxpc3RSZXF1ZXN0GhcubWVzaGt2LnYxLkxpc3RSZXNwb25zZRI6CgVCYXRjaBIXLm1lc2hrdi52MS5CYXRjaFJlcXVlc3QaGC5tZXNoa3YudjEuQmF0Y2hSZXNwb25zZRI8CgVXYXRjaBIXLm1lc2hrdi52MS5XYXRjaFJlcXVlc3QaGC5tZXNoa3YudjEuV2F0Y2hSZXNwb25zZTABEkcKCFBpcGVsaW5lEhoubWVzaGt2LnYxLlBpcGVsaW5lUmVxdWVzdBobLm1lc2hrdi52MS5QaXBlbGluZVJlc3BvbnNlKAEwARJSCg1MaXN0Q29uZmxpY3RzEh8ubWVzaGt2LnYxLkxpc3RDb25mbGljdHNSZXF1ZXN0GiAubWVzaGt2LnYxLkxpc3RDb25mbGljdHNSZXNwb25zZRJYCg9SZXN0b3JlQ29uZmxpY3QSIS5tZXNoa3YudjEuUmVzdG9yZUNvbmZsaWN0UmVxdWVzdBoiLm1lc2hrdi52MS5SZXN0b3JlQ29uZmxpY3RSZXNwb25zZRJACgdHZXRNYW55EhkubWVzaGt2LnYxLkdldE1hbnlSZXF1ZXN0GhoubWVzaGt2LnYxLkdldE1hbnlSZXNwb25zZTKlAgoETWVzaBI9CgZTdGF0dXMSGC5tZXNoa3YudjEuU3RhdHVzUmVxdWVzdBoZLm1lc2hrdi52MS5TdGF0dXNSZXNwb25zZRJMCgtMaXN0TWVtYmVycxIdLm1lc2hrdi52MS5MaXN0TWVtYmVyc1JlcXVlc3QaHi5tZXNoa3YudjEuTGlzdE1lbWJlcnNSZXNwb25zZRJPCgxSZW1vdmVNZW1iZXISHi5tZXNoa3YudjEuUmVtb3ZlTWVtYmVyUmVxdWVzdBofLm1lc2hrdi52MS5SZW1vdmVNZW1iZXJSZXNwb25zZRI/CgZWZXJpZnkSGC5tZXNoa3YudjEuVmVyaWZ5UmVxdWVzdBoZLm1lc2hrdi52MS5WZXJpZnlSZXNwb25zZTABYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChZtZXNoa3YvdjEvbWVzaGt2LnByb3RvEgltZXNoa3YudjEi4AEKBUVudHJ5EgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBIPCgd2ZXJzaW9uGAMgASgJEi8KC2V4cGlyZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5jb25mbGljdF9jb3VudBgFIAEoDRIPCgdkZWxldGVkGAYgASgIEg4KBm9yaWdpbhgHIAEoCRIvCgt1cGRhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHc2V0dGxlZBgJIAEoCCLZAQoMV3JpdGVDb25jZXJuEi4KBWxldmVsGAEgASgOMh0ubWVzaGt2LnYxLldyaXRlQ29uY2Vybi5MZXZlbEgAEhIKCHJlcGxpY2FzGAIgASgNSAASKgoHdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJRCgVMZXZlbBIVChFMRVZFTF9VTlNQRUNJRklFRBAAEhEKDUxFVkVMX1JFTEFYRUQQARIPCgtMRVZFTF9MT0NBTBACEg0KCUxFVkVMX0FMTBADQgYKBGtpbmQiVAoJQ29uZGl0aW9uEhQKCmlmX3ZlcnNpb24YASABKAlIABITCglpZl9hYnNlbnQYAiABKAhIABIUCgppZl9wcmVzZW50GAMgASgISABCBgoEa2luZCJFCgpHZXRSZXF1ZXN0EgsKA2tleRgBIAEoDBIPCgdzZXNzaW9uGAIgASgJEhkKEWluY2x1ZGVfY29uZmxpY3RzGAMgASgIImQKC0dldFJlc3BvbnNlEh8KBWVudHJ5GAEgASgLMhAubWVzaGt2LnYxLkVudHJ5EiMKCWNvbmZsaWN0cxgCIAMoCzIQLm1lc2hrdi52MS5FbnRyeRIPCgdzZXNzaW9uGAMgASgJIsgBCgpTZXRSZXF1ZXN0EgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBImCgN0dGwYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJwoJY29uZGl0aW9uGAQgASgLMhQubWVzaGt2LnYxLkNvbmRpdGlvbhIoCgdjb25jZXJuGAUgASgLMhcubWVzaGt2LnYxLldyaXRlQ29uY2VybhIPCgdzZXNzaW9uGAYgASgJEhIKCnJlcXVlc3RfaWQYByABKAkiUgoLU2V0UmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIPCgdzZXNzaW9uGAIgASgJEhAKCHJlcGxpY2FzGAMgASgNEg8KB2NyZWF0ZWQYBCABKAgivwEKDURlbGV0ZVJlcXVlc3QSDQoDa2V5GAEgASgMSAASEAoGcHJlZml4GAIgASgMSAASJwoJY29uZGl0aW9uGAMgASgLMhQubWVzaGt2LnYxLkNvbmRpdGlvbhIoCgdjb25jZXJuGAQgASgLMhcubWVzaGt2LnYxLldyaXRlQ29uY2VybhIPCgdzZXNzaW9uGAUgASgJEhIKCnJlcXVlc3RfaWQYBiABKAkSCwoDYWxsGAcgASgIQggKBnRhcmdldCJVCg5EZWxldGVSZXNwb25zZRIPCgdkZWxldGVkGAEgASgEEg8KB3ZlcnNpb24YAiABKAkSDwoHc2Vzc2lvbhgDIAEoCRIQCghyZXBsaWNhcxgEIAEoDSKVAQoLTGlzdFJlcXVlc3QSDgoGcHJlZml4GAEgASgMEg0KBXN0YXJ0GAIgASgMEgsKA2VuZBgDIAEoDBIPCgdyZXZlcnNlGAQgASgIEhEKCWtleXNfb25seRgFIAEoCBIRCglwYWdlX3NpemUYBiABKA0SEgoKcGFnZV90b2tlbhgHIAEoCRIPCgdzZXNzaW9uGAggASgJIlsKDExpc3RSZXNwb25zZRIhCgdlbnRyaWVzGAEgAygLMhAubWVzaGt2LnYxLkVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIPCgdzZXNzaW9uGAMgASgJImEKBVdyaXRlEiQKA3NldBgBIAEoCzIVLm1lc2hrdi52MS5TZXRSZXF1ZXN0SAASKgoGZGVsZXRlGAIgASgLMhgubWVzaGt2LnYxLkRlbGV0ZVJlcXVlc3RIAEIGCgRraW5kIn8KDEJhdGNoUmVxdWVzdBIgCgZ3cml0ZXMYASADKAsyEC5tZXNoa3YudjEuV3JpdGUSKAoHY29uY2VybhgCIAEoCzIXLm1lc2hrdi52MS5Xcml0ZUNvbmNlcm4SDwoHc2Vzc2lvbhgDIAEoCRISCgpyZXF1ZXN0X2lkGAQgASgJIkQKDUJhdGNoUmVzcG9uc2USEAoIdmVyc2lvbnMYASADKAkSDwoHc2Vzc2lvbhgCIAEoCRIQCghyZXBsaWNhcxgDIAEoDSJ9CgxXYXRjaFJlcXVlc3QSDQoDa2V5GAEgASgMSAASEAoGcHJlZml4GAIgASgMSAASDgoGcmVzdW1lGAMgASgJEg8KB3Nlc3Npb24YBiABKAkSDwoHaW5pdGlhbBgEIAEoCBIQCghwcmV2aW91cxgFIAEoCEIICgZ0YXJnZXQiVgoNV2F0Y2hSZXNwb25zZRIlCgZldmVudHMYASADKAsyFS5tZXNoa3YudjEuV2F0Y2hFdmVudBIOCgZyZXN1bWUYAiABKAkSDgoGc3luY2VkGAMgASgIIuwBCgpXYXRjaEV2ZW50EigKBHR5cGUYASABKA4yGi5tZXNoa3YudjEuV2F0Y2hFdmVudC5UeXBlEh8KBWVudHJ5GAIgASgLMhAubWVzaGt2LnYxLkVudHJ5EiIKCHByZXZpb3VzGAMgASgLMhAubWVzaGt2LnYxLkVudHJ5Eg4KBm9yaWdpbhgEIAEoCSJfCgRUeXBlEhQKEFRZUEVfVU5TUEVDSUZJRUQQABIMCghUWVBFX1BVVBABEg8KC1RZUEVfREVMRVRFEAISDwoLVFlQRV9FWFBJUkUQAxIRCg1UWVBFX0NPTkZMSUNUEAQiOwoPUGlwZWxpbmVSZXF1ZXN0EigKCm9wZXJhdGlvbnMYASADKAsyFC5tZXNoa3YudjEuT3BlcmF0aW9uIukBCglPcGVyYXRpb24SCgoCaWQYASABKA0SJAoDZ2V0GAIgASgLMhUubWVzaGt2LnYxLkdldFJlcXVlc3RIABIkCgNzZXQYAyABKAsyFS5tZXNoa3YudjEuU2V0UmVxdWVzdEgAEioKBmRlbGV0ZRgEIAEoCzIYLm1lc2hrdi52MS5EZWxldGVSZXF1ZXN0SAASJgoEbGlzdBgFIAEoCzIWLm1lc2hrdi52MS5MaXN0UmVxdWVzdEgAEigKBWJhdGNoGAYgASgLMhcubWVzaGt2LnYxLkJhdGNoUmVxdWVzdEgAQgYKBGtpbmQiPwoQUGlwZWxpbmVSZXNwb25zZRIrCgdyZXN1bHRzGAEgAygLMhoubWVzaGt2LnYxLk9wZXJhdGlvblJlc3VsdCKgAgoPT3BlcmF0aW9uUmVzdWx0EgoKAmlkGAEgASgNEiUKA2dldBgCIAEoCzIWLm1lc2hrdi52MS5HZXRSZXNwb25zZUgAEiUKA3NldBgDIAEoCzIWLm1lc2hrdi52MS5TZXRSZXNwb25zZUgAEisKBmRlbGV0ZRgEIAEoCzIZLm1lc2hrdi52MS5EZWxldGVSZXNwb25zZUgAEicKBGxpc3QYBSABKAsyFy5tZXNoa3YudjEuTGlzdFJlc3BvbnNlSAASKQoFYmF0Y2gYBiABKAsyGC5tZXNoa3YudjEuQmF0Y2hSZXNwb25zZUgAEioKBWVycm9yGAcgASgLMhkubWVzaGt2LnYxLk9wZXJhdGlvbkVycm9ySABCBgoEa2luZCKrAQoOT3BlcmF0aW9uRXJyb3ISDgoGc3RhdHVzGAEgASgFEgwKBGNvZGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRI5CghtZXRhZGF0YRgEIAMoCzInLm1lc2hrdi52MS5PcGVyYXRpb25FcnJvci5NZXRhZGF0YUVudHJ5Gi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIvCg5HZXRNYW55UmVxdWVzdBIMCgRrZXlzGAEgAygMEg8KB3Nlc3Npb24YAiABKAkiTQoPR2V0TWFueVJlc3BvbnNlEikKCXJlc3BvbnNlcxgBIAMoCzIWLm1lc2hrdi52MS5HZXRSZXNwb25zZRIPCgdzZXNzaW9uGAIgASgJIoUBChZSZXN0b3JlQ29uZmxpY3RSZXF1ZXN0EgsKA2tleRgBIAEoDBIPCgd2ZXJzaW9uGAIgASgJEigKB2NvbmNlcm4YAyABKAsyFy5tZXNoa3YudjEuV3JpdGVDb25jZXJuEg8KB3Nlc3Npb24YBCABKAkSEgoKcmVxdWVzdF9pZBgFIAEoCSJNChdSZXN0b3JlQ29uZmxpY3RSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEg8KB3Nlc3Npb24YAiABKAkSEAoIcmVwbGljYXMYAyABKA0idwoUTGlzdENvbmZsaWN0c1JlcXVlc3QSDgoGcHJlZml4GAEgASgMEhEKCXBhZ2Vfc2l6ZRgCIAEoDRISCgpwYWdlX3Rva2VuGAMgASgJEg8KB3Nlc3Npb24YBCABKAkSFwoPaW5jbHVkZV9zZXR0bGVkGAUgASgIIr4BChVMaXN0Q29uZmxpY3RzUmVzcG9uc2USPAoJY29uZmxpY3RzGAEgAygLMikubWVzaGt2LnYxLkxpc3RDb25mbGljdHNSZXNwb25zZS5Db25mbGljdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkaTgoIQ29uZmxpY3QSIAoGd2lubmVyGAEgASgLMhAubWVzaGt2LnYxLkVudHJ5EiAKBmxvc2VycxgCIAMoCzIQLm1lc2hrdi52MS5FbnRyeSIPCg1TdGF0dXNSZXF1ZXN0IvAECg5TdGF0dXNSZXNwb25zZRISCgpyZXBsaWNhX2lkGAEgASgJEhEKCW1lc2hfbmFtZRgCIAEoCRIPCgdtZXNoX2lkGAMgASgJEi4KBXN0YXRlGAQgASgOMh8ubWVzaGt2LnYxLlN0YXR1c1Jlc3BvbnNlLlN0YXRlEhQKDHN0YXRlX3JlYXNvbhgFIAEoCRIWCg5zZXJ2ZXJfdmVyc2lvbhgGIAEoCRIpCgZ1cHRpbWUYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDAoEa2V5cxgIIAEoBBIVCg1zdG9yYWdlX2J5dGVzGAkgASgEEg4KBmRpZ2VzdBgKIAEoCRIXCg9jbG9ja19vZmZzZXRfbXMYCyABKAMSMAoMaG9yaXpvbl90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9ob3Jpem9uX2hlbGRfYnkYDSABKAkSKQoGdmVjdG9yGA4gAygLMhkubWVzaGt2LnYxLlZlY3RvclBvc2l0aW9uEiIKB21lbWJlcnMYDyADKAsyES5tZXNoa3YudjEuTWVtYmVyIrQBCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEhIKDlNUQVRFX1NUQVJUSU5HEAESDwoLU1RBVEVfUkVBRFkQAhITCg9TVEFURV9SRUpPSU5JTkcQAxIWChJTVEFURV9TVE9SQUdFX0ZVTEwQBBIYChRTVEFURV9TVE9SQUdFX0ZBSUxFRBAFEhQKEFNUQVRFX0NMT0NLX1NLRVcQBhISCg5TVEFURV9TVE9QUElORxAHIlsKDlZlY3RvclBvc2l0aW9uEg4KBm9yaWdpbhgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIq0DCgZNZW1iZXISEgoKcmVwbGljYV9pZBgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEiYKBXN0YXRlGAMgASgOMhcubWVzaGt2LnYxLk1lbWJlci5TdGF0ZRITCgZsYWdfbXMYBCABKANIAIgBARIYCgtsYWdfcmVjb3JkcxgFIAEoBEgBiAEBEi0KCWxhc3Rfc2VlbhgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNaG9sZHNfaG9yaXpvbhgHIAEoCBIcCg9jbG9ja19vZmZzZXRfbXMYCCABKANIAogBARIRCglzdWNjZXNzb3IYCSABKAkigAEKBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASDgoKU1RBVEVfU0VMRhABEhMKD1NUQVRFX0NPTk5FQ1RFRBACEhUKEVNUQVRFX1VOUkVBQ0hBQkxFEAMSEQoNU1RBVEVfSk9JTklORxAEEhEKDVNUQVRFX1JFTU9WRUQQBUIJCgdfbGFnX21zQg4KDF9sYWdfcmVjb3Jkc0ISChBfY2xvY2tfb2Zmc2V0X21zIhQKEkxpc3RNZW1iZXJzUmVxdWVzdCI5ChNMaXN0TWVtYmVyc1Jlc3BvbnNlEiIKB21lbWJlcnMYASADKAsyES5tZXNoa3YudjEuTWVtYmVyIjgKE1JlbW92ZU1lbWJlclJlcXVlc3QSEgoKcmVwbGljYV9pZBgBIAEoCRINCgVmb3JjZRgCIAEoCCIWChRSZW1vdmVNZW1iZXJSZXNwb25zZSIdCg1WZXJpZnlSZXF1ZXN0EgwKBHBlZXIYASABKAki/gYKDlZlcmlmeVJlc3BvbnNlEhIKCnJlcGxpY2FfaWQYASABKAkSOgoKZGlmZmVyZW5jZRgCIAEoCzIkLm1lc2hrdi52MS5WZXJpZnlSZXNwb25zZS5EaWZmZXJlbmNlSAASMgoGcmVzdWx0GAMgASgLMiAubWVzaGt2LnYxLlZlcmlmeVJlc3BvbnNlLlJlc3VsdEgAEjYKCHByb2dyZXNzGAUgASgLMiIubWVzaGt2LnYxLlZlcmlmeVJlc3BvbnNlLlByb2dyZXNzSAASMAoFY2hlY2sYBiABKAsyHy5tZXNoa3YudjEuVmVyaWZ5UmVzcG9uc2UuQ2hlY2tIABIPCgdhZGRyZXNzGAQgASgJGmkKCkRpZmZlcmVuY2USCwoDa2V5GAEgASgMEg8KB3ZlcnNpb24YAiABKAkSFAoMcGVlcl92ZXJzaW9uGAMgASgJEhAKCGNoZWNrc3VtGAQgASgNEhUKDXBlZXJfY2hlY2tzdW0YBSABKA0aGAoIUHJvZ3Jlc3MSDAoEa2V5cxgBIAEoBBpUCgVDaGVjaxIMCgRrZXlzGAEgASgEEg4KBmRpZ2VzdBgCIAEoCRIXCg9jb21wdXRlZF9kaWdlc3QYAyABKAkSFAoMZGFtYWdlZF9yb3dzGAQgASgEGokDCgZSZXN1bHQSOQoHb3V0Y29tZRgBIAEoDjIoLm1lc2hrdi52MS5WZXJpZnlSZXNwb25zZS5SZXN1bHQuT3V0Y29tZRIWCg5kaWZmZXJpbmdfa2V5cxgCIAEoBBIOCgZkaWdlc3QYAyABKAkSEwoLcGVlcl9kaWdlc3QYBCABKAkSFQoNY29tcGFyZWRfa2V5cxgFIAEoBBIWCg51bnNldHRsZWRfa2V5cxgGIAEoBBIrCghkdXJhdGlvbhgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZyZWFzb24YCCABKAkimgEKB091dGNvbWUSFwoTT1VUQ09NRV9VTlNQRUNJRklFRBAAEhEKDU9VVENPTUVfRVFVQUwQARIVChFPVVRDT01FX0RJRkZFUkVOVBACEhcKE09VVENPTUVfVU5SRUFDSEFCTEUQAxIXChNPVVRDT01FX05PVF9TRVRUTEVEEAQSGgoWT1VUQ09NRV9OT1RfQ09NUEFSQUJMRRAFQgYKBGtpbmQyoQUKCEtleVZhbHVlEjQKA0dldBIVLm1lc2hrdi52MS5HZXRSZXF1ZXN0GhYubWVzaGt2LnYxLkdldFJlc3BvbnNlEjQKA1NldBIVLm1lc2hrdi52MS5TZXRSZXF1ZXN0GhYubWVzaGt2LnYxLlNldFJlc3BvbnNlEj0KBkRlbGV0ZRIYLm1lc2hrdi52MS5EZWxldGVSZXF1ZXN0GhkubWVzaGt2LnYxLkRlbGV0ZVJlc3BvbnNlEjcKBExpc3QSFi5tZXNoa3YudjEuTGlzdFJlcXVlc3QaFy5tZXNoa3YudjEuTGlzdFJlc3BvbnNlEjoKBUJhdGNoEhcubWVzaGt2LnYxLkJhdGNoUmVxdWVzdBoYLm1lc2hrdi52MS5CYXRjaFJlc3BvbnNlEjwKBVdhdGNoEhcubWVzaGt2LnYxLldhdGNoUmVxdWVzdBoYLm1lc2hrdi52MS5XYXRjaFJlc3BvbnNlMAESRwoIUGlwZWxpbmUSGi5tZXNoa3YudjEuUGlwZWxpbmVSZXF1ZXN0GhsubWVzaGt2LnYxLlBpcGVsaW5lUmVzcG9uc2UoATABElIKDUxpc3RDb25mbGljdHMSHy5tZXNoa3YudjEuTGlzdENvbmZsaWN0c1JlcXVlc3QaIC5tZXNoa3YudjEuTGlzdENvbmZsaWN0c1Jlc3BvbnNlElgKD1Jlc3RvcmVDb25mbGljdBIhLm1lc2hrdi52MS5SZXN0b3JlQ29uZmxpY3RSZXF1ZXN0GiIubWVzaGt2LnYxLlJlc3RvcmVDb25mbGljdFJlc3BvbnNlEkAKB0dldE1hbnkSGS5tZXNoa3YudjEuR2V0TWFueVJlcXVlc3QaGi5tZXNoa3YudjEuR2V0TWFueVJlc3BvbnNlMqUCCgRNZXNoEj0KBlN0YXR1cxIYLm1lc2hrdi52MS5TdGF0dXNSZXF1ZXN0GhkubWVzaGt2LnYxLlN0YXR1c1Jlc3BvbnNlEkwKC0xpc3RNZW1iZXJzEh0ubWVzaGt2LnYxLkxpc3RNZW1iZXJzUmVxdWVzdBoeLm1lc2hrdi52MS5MaXN0TWVtYmVyc1Jlc3BvbnNlEk8KDFJlbW92ZU1lbWJlchIeLm1lc2hrdi52MS5SZW1vdmVNZW1iZXJSZXF1ZXN0Gh8ubWVzaGt2LnYxLlJlbW92ZU1lbWJlclJlc3BvbnNlEj8KBlZlcmlmeRIYLm1lc2hrdi52MS5WZXJpZnlSZXF1ZXN0GhkubWVzaGt2LnYxLlZlcmlmeVJlc3BvbnNlMAFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message meshkv.v1.Entry
@@ -305,7 +305,7 @@ export type SetRequest = Message<"meshkv.v1.SetRequest"> & {
   session: string;
 
   /**
-   * same id, same result on the same replica for 10 minutes, restarts included; other content: INVALID_ARGUMENT
+   * same id, same result on the same replica, restarts included, for 10 minutes or the next 100,000 ids; other content: INVALID_ARGUMENT
    *
    * @generated from field: string request_id = 7;
    */
@@ -339,6 +339,13 @@ export type SetResponse = Message<"meshkv.v1.SetResponse"> & {
    * @generated from field: uint32 replicas = 3;
    */
   replicas: number;
+
+  /**
+   * the key had no entry on this replica
+   *
+   * @generated from field: bool created = 4;
+   */
+  created: boolean;
 };
 
 /**
@@ -1084,11 +1091,15 @@ export type ListConflictsRequest = Message<"meshkv.v1.ListConflictsRequest"> & {
   prefix: Uint8Array;
 
   /**
+   * keys; 0: the server's default
+   *
    * @generated from field: uint32 page_size = 2;
    */
   pageSize: number;
 
   /**
+   * valid on any replica
+   *
    * @generated from field: string page_token = 3;
    */
   pageToken: string;
@@ -1097,6 +1108,13 @@ export type ListConflictsRequest = Message<"meshkv.v1.ListConflictsRequest"> & {
    * @generated from field: string session = 4;
    */
   session: string;
+
+  /**
+   * also losers that a later write has seen, as far as this replica has met them
+   *
+   * @generated from field: bool include_settled = 5;
+   */
+  includeSettled: boolean;
 };
 
 /**
@@ -1567,13 +1585,14 @@ export const VerifyRequestSchema: GenMessage<VerifyRequest> = /*@__PURE__*/
   messageDesc(file_meshkv_v1_meshkv, 36);
 
 /**
- * The differing keys of a peer, if any, then one `result` for that peer.
+ * First a `check` of the replica that answers; then, member by member, `progress`, the keys that differ as they are found,
+ * a `check` of the member, and one `result`.
  *
  * @generated from message meshkv.v1.VerifyResponse
  */
 export type VerifyResponse = Message<"meshkv.v1.VerifyResponse"> & {
   /**
-   * the peer
+   * whom it is about
    *
    * @generated from field: string replica_id = 1;
    */
@@ -1594,7 +1613,24 @@ export type VerifyResponse = Message<"meshkv.v1.VerifyResponse"> & {
      */
     value: VerifyResponse_Result;
     case: "result";
+  } | {
+    /**
+     * @generated from field: meshkv.v1.VerifyResponse.Progress progress = 5;
+     */
+    value: VerifyResponse_Progress;
+    case: "progress";
+  } | {
+    /**
+     * @generated from field: meshkv.v1.VerifyResponse.Check check = 6;
+     */
+    value: VerifyResponse_Check;
+    case: "check";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * @generated from field: string address = 4;
+   */
+  address: string;
 };
 
 /**
@@ -1626,6 +1662,18 @@ export type VerifyResponse_Difference = Message<"meshkv.v1.VerifyResponse.Differ
    * @generated from field: string peer_version = 3;
    */
   peerVersion: string;
+
+  /**
+   * of the record here: equal versions may differ in it
+   *
+   * @generated from field: uint32 checksum = 4;
+   */
+  checksum: number;
+
+  /**
+   * @generated from field: uint32 peer_checksum = 5;
+   */
+  peerChecksum: number;
 };
 
 /**
@@ -1634,6 +1682,67 @@ export type VerifyResponse_Difference = Message<"meshkv.v1.VerifyResponse.Differ
  */
 export const VerifyResponse_DifferenceSchema: GenMessage<VerifyResponse_Difference> = /*@__PURE__*/
   messageDesc(file_meshkv_v1_meshkv, 37, 0);
+
+/**
+ * @generated from message meshkv.v1.VerifyResponse.Progress
+ */
+export type VerifyResponse_Progress = Message<"meshkv.v1.VerifyResponse.Progress"> & {
+  /**
+   * compared so far
+   *
+   * @generated from field: uint64 keys = 1;
+   */
+  keys: bigint;
+};
+
+/**
+ * Describes the message meshkv.v1.VerifyResponse.Progress.
+ * Use `create(VerifyResponse_ProgressSchema)` to create a new message.
+ */
+export const VerifyResponse_ProgressSchema: GenMessage<VerifyResponse_Progress> = /*@__PURE__*/
+  messageDesc(file_meshkv_v1_meshkv, 37, 1);
+
+/**
+ * A replica's whole table, read again at one position.
+ *
+ * @generated from message meshkv.v1.VerifyResponse.Check
+ */
+export type VerifyResponse_Check = Message<"meshkv.v1.VerifyResponse.Check"> & {
+  /**
+   * that were read and hold a value
+   *
+   * @generated from field: uint64 keys = 1;
+   */
+  keys: bigint;
+
+  /**
+   * as it is kept up with every write
+   *
+   * @generated from field: string digest = 2;
+   */
+  digest: string;
+
+  /**
+   * as the table gives it
+   *
+   * @generated from field: string computed_digest = 3;
+   */
+  computedDigest: string;
+
+  /**
+   * rows that are not what was written
+   *
+   * @generated from field: uint64 damaged_rows = 4;
+   */
+  damagedRows: bigint;
+};
+
+/**
+ * Describes the message meshkv.v1.VerifyResponse.Check.
+ * Use `create(VerifyResponse_CheckSchema)` to create a new message.
+ */
+export const VerifyResponse_CheckSchema: GenMessage<VerifyResponse_Check> = /*@__PURE__*/
+  messageDesc(file_meshkv_v1_meshkv, 37, 2);
 
 /**
  * @generated from message meshkv.v1.VerifyResponse.Result
@@ -1650,14 +1759,40 @@ export type VerifyResponse_Result = Message<"meshkv.v1.VerifyResponse.Result"> &
   differingKeys: bigint;
 
   /**
+   * of the replica that answers, when the comparison ended
+   *
    * @generated from field: string digest = 3;
    */
   digest: string;
 
   /**
+   * of the member, when the comparison ended
+   *
    * @generated from field: string peer_digest = 4;
    */
   peerDigest: string;
+
+  /**
+   * @generated from field: uint64 compared_keys = 5;
+   */
+  comparedKeys: bigint;
+
+  /**
+   * @generated from field: uint64 unsettled_keys = 6;
+   */
+  unsettledKeys: bigint;
+
+  /**
+   * @generated from field: google.protobuf.Duration duration = 7;
+   */
+  duration?: Duration | undefined;
+
+  /**
+   * for people: why it could not be compared
+   *
+   * @generated from field: string reason = 8;
+   */
+  reason: string;
 };
 
 /**
@@ -1665,7 +1800,7 @@ export type VerifyResponse_Result = Message<"meshkv.v1.VerifyResponse.Result"> &
  * Use `create(VerifyResponse_ResultSchema)` to create a new message.
  */
 export const VerifyResponse_ResultSchema: GenMessage<VerifyResponse_Result> = /*@__PURE__*/
-  messageDesc(file_meshkv_v1_meshkv, 37, 1);
+  messageDesc(file_meshkv_v1_meshkv, 37, 3);
 
 /**
  * @generated from enum meshkv.v1.VerifyResponse.Result.Outcome
@@ -1692,11 +1827,18 @@ export const VerifyResponse_Result_Outcome = {
   UNREACHABLE: 3,
 
   /**
-   * writes were still on their way: nothing can be said
+   * writes were still on their way: of some keys nothing can be said
    *
    * @generated from enum value: OUTCOME_NOT_SETTLED = 4;
    */
   NOT_SETTLED: 4,
+
+  /**
+   * it serves no state of this mesh: starting, another mesh, an old version
+   *
+   * @generated from enum value: OUTCOME_NOT_COMPARABLE = 5;
+   */
+  NOT_COMPARABLE: 5,
 } as const;
 
 /**
@@ -1708,10 +1850,12 @@ export type VerifyResponse_Result_Outcome = (typeof VerifyResponse_Result_Outcom
  * Describes the enum meshkv.v1.VerifyResponse.Result.Outcome.
  */
 export const VerifyResponse_Result_OutcomeSchema: GenEnum<VerifyResponse_Result_Outcome> = /*@__PURE__*/
-  enumDesc(file_meshkv_v1_meshkv, 37, 1, 0);
+  enumDesc(file_meshkv_v1_meshkv, 37, 3, 0);
 
 /**
- * Reads and writes on whichever replica answers.
+ * Reads and writes on whichever replica answers. `session`, in every request: a token that any replica has answered; the call
+ * waits until this replica has all that the session has seen, and ends with SESSION_NOT_MET (UNAVAILABLE) when that takes too long.
+ * Every reply has the token to send with the next call; it is opaque.
  *
  * @generated from service meshkv.v1.KeyValue
  */
@@ -1779,7 +1923,9 @@ export const KeyValue: GenService<{
   },
   /**
    * Many operations in flight on one stream; replies carry the ids of their requests, in any order. Operations on one key keep
-   * their order; List, Batch and prefix Delete wait for all before them.
+   * their order; List, Batch and prefix Delete wait for all before them. The writes of one message become one commit group. A
+   * failure ends its operation, not the stream. At most 4,096 operations and 4 MiB wait for their replies to be read; then no
+   * more is read.
    *
    * @generated from rpc meshkv.v1.KeyValue.Pipeline
    */
@@ -1789,7 +1935,7 @@ export const KeyValue: GenService<{
     output: typeof PipelineResponseSchema;
   },
   /**
-   * Conflicts still kept, for one key or all, in key order.
+   * Conflicts still kept, in key order; the same on every replica that has the same writes.
    *
    * @generated from rpc meshkv.v1.KeyValue.ListConflicts
    */
@@ -1809,7 +1955,8 @@ export const KeyValue: GenService<{
     output: typeof RestoreConflictResponseSchema;
   },
   /**
-   * Several keys at one position of this replica.
+   * Several keys (up to 1,000) at one position of this replica. TOO_LARGE names the first key whose value does not fit any
+   * more: a reply holds 2 MiB of values, and always the first.
    *
    * @generated from rpc meshkv.v1.KeyValue.GetMany
    */
@@ -1859,7 +2006,8 @@ export const Mesh: GenService<{
     output: typeof RemoveMemberResponseSchema;
   },
   /**
-   * Compares digests with a peer and streams the keys that differ.
+   * Reads the tables of this replica and of other members again, compares them, and streams the keys that differ. Writes
+   * may go on meanwhile.
    *
    * @generated from rpc meshkv.v1.Mesh.Verify
    */

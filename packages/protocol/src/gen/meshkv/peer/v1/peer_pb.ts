@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file meshkv/peer/v1/peer.proto.
  */
 export const file_meshkv_peer_v1_peer: GenFile = /*@__PURE__*/
-  fileDesc("ChltZXNoa3YvcGVlci92MS9wZWVyLnByb3RvEg5tZXNoa3YucGVlci52MSIxCgtQZWVyTWVzc2FnZRIMCgRib2R5GAEgASgMEhQKDG1vcmVfZm9sbG93cxgCIAEoCDJPCgRQZWVyEkcKB0Nvbm5lY3QSGy5tZXNoa3YucGVlci52MS5QZWVyTWVzc2FnZRobLm1lc2hrdi5wZWVyLnYxLlBlZXJNZXNzYWdlKAEwAWIGcHJvdG8z");
+  fileDesc("ChltZXNoa3YvcGVlci92MS9wZWVyLnByb3RvEg5tZXNoa3YucGVlci52MSIxCgtQZWVyTWVzc2FnZRIMCgRib2R5GAEgASgMEhQKDG1vcmVfZm9sbG93cxgCIAEoCCI+Cg9Db21wYXJpc29uU2NvcGUSDwoHbWVzaF9pZBgBIAEoCRIaChJkZWFkbGluZXNfYWZ0ZXJfbXMYAiABKAQieAoVU3VtbWFyaXplUmFuZ2VSZXF1ZXN0Ei4KBXNjb3BlGAEgASgLMh8ubWVzaGt2LnBlZXIudjEuQ29tcGFyaXNvblNjb3BlEhIKBWFmdGVyGAIgASgMSACIAQESEQoJYnl0ZXNfbWF4GAMgASgNQggKBl9hZnRlciJSChZTdW1tYXJpemVSYW5nZVJlc3BvbnNlEhEKBGxhc3QYASABKAxIAIgBARIPCgdlbnRyaWVzGAIgASgEEgsKA3N1bRgDIAEoDEIHCgVfbGFzdCKTAQoURGVzY3JpYmVSYW5nZVJlcXVlc3QSLgoFc2NvcGUYASABKAsyHy5tZXNoa3YucGVlci52MS5Db21wYXJpc29uU2NvcGUSEgoFYWZ0ZXIYAiABKAxIAIgBARIRCgRsYXN0GAMgASgMSAGIAQESEQoJYnl0ZXNfbWF4GAQgASgNQggKBl9hZnRlckIHCgVfbGFzdCJmChVEZXNjcmliZVJhbmdlUmVzcG9uc2USMQoHZW50cmllcxgBIAMoCzIgLm1lc2hrdi5wZWVyLnYxLkVudHJ5RGVzY3JpcHRpb24SEQoEbmV4dBgCIAEoDEgAiAEBQgcKBV9uZXh0IlQKEEVudHJ5RGVzY3JpcHRpb24SCwoDa2V5GAEgASgMEg8KB3ZlcnNpb24YAiABKAkSEAoIY2hlY2tzdW0YAyABKAcSEAoIY29tcGFyZWQYBCABKAgiUwoTRGVzY3JpYmVLZXlzUmVxdWVzdBIuCgVzY29wZRgBIAEoCzIfLm1lc2hrdi5wZWVyLnYxLkNvbXBhcmlzb25TY29wZRIMCgRrZXlzGAIgAygMIokBChREZXNjcmliZUtleXNSZXNwb25zZRIxCgdlbnRyaWVzGAEgAygLMiAubWVzaGt2LnBlZXIudjEuRW50cnlEZXNjcmlwdGlvbhIuCgZ2ZWN0b3IYAiADKAsyHi5tZXNoa3YucGVlci52MS5PcmlnaW5Qb3NpdGlvbhIOCgZkaWdlc3QYAyABKAkiMwoOT3JpZ2luUG9zaXRpb24SDgoGb3JpZ2luGAEgASgJEhEKCXRpbWVzdGFtcBgCIAEoBCJDChFDaGVja1RhYmxlUmVxdWVzdBIuCgVzY29wZRgBIAEoCzIfLm1lc2hrdi5wZWVyLnYxLkNvbXBhcmlzb25TY29wZSJhChJDaGVja1RhYmxlUmVzcG9uc2USDAoEa2V5cxgBIAEoBBIOCgZkaWdlc3QYAiABKAkSFwoPY29tcHV0ZWRfZGlnZXN0GAMgASgJEhQKDGRhbWFnZWRfcm93cxgEIAEoBDJPCgRQZWVyEkcKB0Nvbm5lY3QSGy5tZXNoa3YucGVlci52MS5QZWVyTWVzc2FnZRobLm1lc2hrdi5wZWVyLnYxLlBlZXJNZXNzYWdlKAEwATL7AgoKQ29tcGFyaXNvbhJfCg5TdW1tYXJpemVSYW5nZRIlLm1lc2hrdi5wZWVyLnYxLlN1bW1hcml6ZVJhbmdlUmVxdWVzdBomLm1lc2hrdi5wZWVyLnYxLlN1bW1hcml6ZVJhbmdlUmVzcG9uc2USXAoNRGVzY3JpYmVSYW5nZRIkLm1lc2hrdi5wZWVyLnYxLkRlc2NyaWJlUmFuZ2VSZXF1ZXN0GiUubWVzaGt2LnBlZXIudjEuRGVzY3JpYmVSYW5nZVJlc3BvbnNlElkKDERlc2NyaWJlS2V5cxIjLm1lc2hrdi5wZWVyLnYxLkRlc2NyaWJlS2V5c1JlcXVlc3QaJC5tZXNoa3YucGVlci52MS5EZXNjcmliZUtleXNSZXNwb25zZRJTCgpDaGVja1RhYmxlEiEubWVzaGt2LnBlZXIudjEuQ2hlY2tUYWJsZVJlcXVlc3QaIi5tZXNoa3YucGVlci52MS5DaGVja1RhYmxlUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * The bodies of one or more messages, joined, are a frame in the byte format of docs/PROTOCOL.md. Records travel as the
@@ -42,6 +42,308 @@ export const PeerMessageSchema: GenMessage<PeerMessage> = /*@__PURE__*/
   messageDesc(file_meshkv_peer_v1_peer, 0);
 
 /**
+ * What of a table is compared: puts without a deadline, and with one after `deadlines_after_ms`.
+ *
+ * @generated from message meshkv.peer.v1.ComparisonScope
+ */
+export type ComparisonScope = Message<"meshkv.peer.v1.ComparisonScope"> & {
+  /**
+   * @generated from field: string mesh_id = 1;
+   */
+  meshId: string;
+
+  /**
+   * Unix milliseconds
+   *
+   * @generated from field: uint64 deadlines_after_ms = 2;
+   */
+  deadlinesAfterMs: bigint;
+};
+
+/**
+ * Describes the message meshkv.peer.v1.ComparisonScope.
+ * Use `create(ComparisonScopeSchema)` to create a new message.
+ */
+export const ComparisonScopeSchema: GenMessage<ComparisonScope> = /*@__PURE__*/
+  messageDesc(file_meshkv_peer_v1_peer, 1);
+
+/**
+ * @generated from message meshkv.peer.v1.SummarizeRangeRequest
+ */
+export type SummarizeRangeRequest = Message<"meshkv.peer.v1.SummarizeRangeRequest"> & {
+  /**
+   * @generated from field: meshkv.peer.v1.ComparisonScope scope = 1;
+   */
+  scope?: ComparisonScope | undefined;
+
+  /**
+   * unset: from the first key
+   *
+   * @generated from field: optional bytes after = 2;
+   */
+  after?: Uint8Array | undefined;
+
+  /**
+   * of rows read
+   *
+   * @generated from field: uint32 bytes_max = 3;
+   */
+  bytesMax: number;
+};
+
+/**
+ * Describes the message meshkv.peer.v1.SummarizeRangeRequest.
+ * Use `create(SummarizeRangeRequestSchema)` to create a new message.
+ */
+export const SummarizeRangeRequestSchema: GenMessage<SummarizeRangeRequest> = /*@__PURE__*/
+  messageDesc(file_meshkv_peer_v1_peer, 2);
+
+/**
+ * @generated from message meshkv.peer.v1.SummarizeRangeResponse
+ */
+export type SummarizeRangeResponse = Message<"meshkv.peer.v1.SummarizeRangeResponse"> & {
+  /**
+   * the stretch ends with this key; unset: with the table
+   *
+   * @generated from field: optional bytes last = 1;
+   */
+  last?: Uint8Array | undefined;
+
+  /**
+   * @generated from field: uint64 entries = 2;
+   */
+  entries: bigint;
+
+  /**
+   * 16 bytes
+   *
+   * @generated from field: bytes sum = 3;
+   */
+  sum: Uint8Array;
+};
+
+/**
+ * Describes the message meshkv.peer.v1.SummarizeRangeResponse.
+ * Use `create(SummarizeRangeResponseSchema)` to create a new message.
+ */
+export const SummarizeRangeResponseSchema: GenMessage<SummarizeRangeResponse> = /*@__PURE__*/
+  messageDesc(file_meshkv_peer_v1_peer, 3);
+
+/**
+ * @generated from message meshkv.peer.v1.DescribeRangeRequest
+ */
+export type DescribeRangeRequest = Message<"meshkv.peer.v1.DescribeRangeRequest"> & {
+  /**
+   * @generated from field: meshkv.peer.v1.ComparisonScope scope = 1;
+   */
+  scope?: ComparisonScope | undefined;
+
+  /**
+   * @generated from field: optional bytes after = 2;
+   */
+  after?: Uint8Array | undefined;
+
+  /**
+   * @generated from field: optional bytes last = 3;
+   */
+  last?: Uint8Array | undefined;
+
+  /**
+   * @generated from field: uint32 bytes_max = 4;
+   */
+  bytesMax: number;
+};
+
+/**
+ * Describes the message meshkv.peer.v1.DescribeRangeRequest.
+ * Use `create(DescribeRangeRequestSchema)` to create a new message.
+ */
+export const DescribeRangeRequestSchema: GenMessage<DescribeRangeRequest> = /*@__PURE__*/
+  messageDesc(file_meshkv_peer_v1_peer, 4);
+
+/**
+ * @generated from message meshkv.peer.v1.DescribeRangeResponse
+ */
+export type DescribeRangeResponse = Message<"meshkv.peer.v1.DescribeRangeResponse"> & {
+  /**
+   * @generated from field: repeated meshkv.peer.v1.EntryDescription entries = 1;
+   */
+  entries: EntryDescription[];
+
+  /**
+   * set: the stretch goes on after this key
+   *
+   * @generated from field: optional bytes next = 2;
+   */
+  next?: Uint8Array | undefined;
+};
+
+/**
+ * Describes the message meshkv.peer.v1.DescribeRangeResponse.
+ * Use `create(DescribeRangeResponseSchema)` to create a new message.
+ */
+export const DescribeRangeResponseSchema: GenMessage<DescribeRangeResponse> = /*@__PURE__*/
+  messageDesc(file_meshkv_peer_v1_peer, 5);
+
+/**
+ * @generated from message meshkv.peer.v1.EntryDescription
+ */
+export type EntryDescription = Message<"meshkv.peer.v1.EntryDescription"> & {
+  /**
+   * @generated from field: bytes key = 1;
+   */
+  key: Uint8Array;
+
+  /**
+   * empty: no entry at all
+   *
+   * @generated from field: string version = 2;
+   */
+  version: string;
+
+  /**
+   * @generated from field: fixed32 checksum = 3;
+   */
+  checksum: number;
+
+  /**
+   * in scope: a tombstone is not
+   *
+   * @generated from field: bool compared = 4;
+   */
+  compared: boolean;
+};
+
+/**
+ * Describes the message meshkv.peer.v1.EntryDescription.
+ * Use `create(EntryDescriptionSchema)` to create a new message.
+ */
+export const EntryDescriptionSchema: GenMessage<EntryDescription> = /*@__PURE__*/
+  messageDesc(file_meshkv_peer_v1_peer, 6);
+
+/**
+ * @generated from message meshkv.peer.v1.DescribeKeysRequest
+ */
+export type DescribeKeysRequest = Message<"meshkv.peer.v1.DescribeKeysRequest"> & {
+  /**
+   * @generated from field: meshkv.peer.v1.ComparisonScope scope = 1;
+   */
+  scope?: ComparisonScope | undefined;
+
+  /**
+   * @generated from field: repeated bytes keys = 2;
+   */
+  keys: Uint8Array[];
+};
+
+/**
+ * Describes the message meshkv.peer.v1.DescribeKeysRequest.
+ * Use `create(DescribeKeysRequestSchema)` to create a new message.
+ */
+export const DescribeKeysRequestSchema: GenMessage<DescribeKeysRequest> = /*@__PURE__*/
+  messageDesc(file_meshkv_peer_v1_peer, 7);
+
+/**
+ * @generated from message meshkv.peer.v1.DescribeKeysResponse
+ */
+export type DescribeKeysResponse = Message<"meshkv.peer.v1.DescribeKeysResponse"> & {
+  /**
+   * one per key, in order
+   *
+   * @generated from field: repeated meshkv.peer.v1.EntryDescription entries = 1;
+   */
+  entries: EntryDescription[];
+
+  /**
+   * @generated from field: repeated meshkv.peer.v1.OriginPosition vector = 2;
+   */
+  vector: OriginPosition[];
+
+  /**
+   * @generated from field: string digest = 3;
+   */
+  digest: string;
+};
+
+/**
+ * Describes the message meshkv.peer.v1.DescribeKeysResponse.
+ * Use `create(DescribeKeysResponseSchema)` to create a new message.
+ */
+export const DescribeKeysResponseSchema: GenMessage<DescribeKeysResponse> = /*@__PURE__*/
+  messageDesc(file_meshkv_peer_v1_peer, 8);
+
+/**
+ * @generated from message meshkv.peer.v1.OriginPosition
+ */
+export type OriginPosition = Message<"meshkv.peer.v1.OriginPosition"> & {
+  /**
+   * @generated from field: string origin = 1;
+   */
+  origin: string;
+
+  /**
+   * @generated from field: uint64 timestamp = 2;
+   */
+  timestamp: bigint;
+};
+
+/**
+ * Describes the message meshkv.peer.v1.OriginPosition.
+ * Use `create(OriginPositionSchema)` to create a new message.
+ */
+export const OriginPositionSchema: GenMessage<OriginPosition> = /*@__PURE__*/
+  messageDesc(file_meshkv_peer_v1_peer, 9);
+
+/**
+ * @generated from message meshkv.peer.v1.CheckTableRequest
+ */
+export type CheckTableRequest = Message<"meshkv.peer.v1.CheckTableRequest"> & {
+  /**
+   * @generated from field: meshkv.peer.v1.ComparisonScope scope = 1;
+   */
+  scope?: ComparisonScope | undefined;
+};
+
+/**
+ * Describes the message meshkv.peer.v1.CheckTableRequest.
+ * Use `create(CheckTableRequestSchema)` to create a new message.
+ */
+export const CheckTableRequestSchema: GenMessage<CheckTableRequest> = /*@__PURE__*/
+  messageDesc(file_meshkv_peer_v1_peer, 10);
+
+/**
+ * @generated from message meshkv.peer.v1.CheckTableResponse
+ */
+export type CheckTableResponse = Message<"meshkv.peer.v1.CheckTableResponse"> & {
+  /**
+   * @generated from field: uint64 keys = 1;
+   */
+  keys: bigint;
+
+  /**
+   * @generated from field: string digest = 2;
+   */
+  digest: string;
+
+  /**
+   * @generated from field: string computed_digest = 3;
+   */
+  computedDigest: string;
+
+  /**
+   * @generated from field: uint64 damaged_rows = 4;
+   */
+  damagedRows: bigint;
+};
+
+/**
+ * Describes the message meshkv.peer.v1.CheckTableResponse.
+ * Use `create(CheckTableResponseSchema)` to create a new message.
+ */
+export const CheckTableResponseSchema: GenMessage<CheckTableResponse> = /*@__PURE__*/
+  messageDesc(file_meshkv_peer_v1_peer, 11);
+
+/**
  * @generated from service meshkv.peer.v1.Peer
  */
 export const Peer: GenService<{
@@ -57,4 +359,54 @@ export const Peer: GenService<{
   },
 }> = /*@__PURE__*/
   serviceDesc(file_meshkv_peer_v1_peer, 0);
+
+/**
+ * One replica reads its table for another that compares (`Mesh.Verify`). Everything is answered from durable state.
+ * UNAVAILABLE while there is no state to compare; WRONG_MESH when the asker's mesh is another.
+ *
+ * @generated from service meshkv.peer.v1.Comparison
+ */
+export const Comparison: GenService<{
+  /**
+   * Adds up a stretch of the table.
+   *
+   * @generated from rpc meshkv.peer.v1.Comparison.SummarizeRange
+   */
+  summarizeRange: {
+    methodKind: "unary";
+    input: typeof SummarizeRangeRequestSchema;
+    output: typeof SummarizeRangeResponseSchema;
+  },
+  /**
+   * Names the entries of a stretch of the table.
+   *
+   * @generated from rpc meshkv.peer.v1.Comparison.DescribeRange
+   */
+  describeRange: {
+    methodKind: "unary";
+    input: typeof DescribeRangeRequestSchema;
+    output: typeof DescribeRangeResponseSchema;
+  },
+  /**
+   * Names the entries of some keys, and what this replica had of every origin before it looked.
+   *
+   * @generated from rpc meshkv.peer.v1.Comparison.DescribeKeys
+   */
+  describeKeys: {
+    methodKind: "unary";
+    input: typeof DescribeKeysRequestSchema;
+    output: typeof DescribeKeysResponseSchema;
+  },
+  /**
+   * Reads the whole table at one position and computes its digest.
+   *
+   * @generated from rpc meshkv.peer.v1.Comparison.CheckTable
+   */
+  checkTable: {
+    methodKind: "unary";
+    input: typeof CheckTableRequestSchema;
+    output: typeof CheckTableResponseSchema;
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_meshkv_peer_v1_peer, 1);
 
