@@ -9,6 +9,7 @@ export {
   formatAddress,
   formatDuration,
   formatSize,
+  type HttpListen,
   isLoopback,
   isWildcard,
   type LoadedConfig,

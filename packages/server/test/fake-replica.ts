@@ -1,25 +1,39 @@
 /** A replica without disk and peers, for tests of what stands before it. */
 import {
+  conflictsOf,
   type Entry,
   EMPTY_CONTEXT,
+  compareVersions,
   formatVersion,
   HybridClock,
   isLive,
   type KeyText,
   makeRecord,
+  MemberSet,
   MeshkvError,
+  positionAt,
   type ReplicaId,
+  type ReplicaStanding,
   type Version,
+  VersionVector,
   type WriteRecord,
 } from "@meshkv/core";
 import type {
+  CommitTicket,
+  ConflictRange,
+  KeptLoser,
+  KeyConflicts,
   ListRange,
   LocalReplica,
+  LocalWatch,
+  LocalWatchRequest,
   LocalWrite,
   MemberReport,
   StatusReport,
+  WatchPage,
   WriteOptions,
   WriteOutcome,
+  WriteTurn,
 } from "../src/handlers/local-replica.ts";
 
 const SELF = "00000000000000aa" as ReplicaId;
@@ -36,6 +50,19 @@ export class FakeReplica implements LocalReplica {
   clockMs = Date.now();
   removed: { id: ReplicaId; force: boolean } | undefined;
   readonly #clock = new HybridClock();
+
+  /** What each watcher is told, page by page; then nothing more comes. */
+  pages: WatchPage[] = [];
+  readonly watches: LocalWatchRequest[] = [];
+  openWatches = 0;
+
+  watch(request: LocalWatchRequest): LocalWatch {
+    this.watches.push(request);
+    this.openWatches += 1;
+    const pages = [...this.pages];
+    const next = async (): Promise<WatchPage> => pages.shift() ?? { events: [], synced: false };
+    return { begin: next, next, token: () => Uint8Array.of(1, 2), close: () => void (this.openWatches -= 1) };
+  }
 
   nowMs(): number {
     return this.clockMs;
@@ -65,6 +92,48 @@ export class FakeReplica implements LocalReplica {
     return { entries: found, more: false };
   }
 
+  readonly meshName = "default";
+  readonly members$ = new MemberSet();
+  /** What a session may have seen of this replica; a test sets what it wants. */
+  readonly vector = new VersionVector();
+  horizon = 0;
+
+  get standing(): ReplicaStanding {
+    const members = this.members$;
+    const { vector, horizon } = this;
+    return {
+      id: SELF,
+      vector,
+      durableVector: vector.clone(),
+      members,
+      durableMembers: members,
+      horizon,
+      ownPosition: (timestamp) => positionAt(timestamp),
+    };
+  }
+
+  async until(condition: () => boolean, signal: AbortSignal): Promise<void> {
+    while (!condition()) {
+      signal.throwIfAborted();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
+  writeTurn<Result extends object>(work: (turn: WriteTurn) => Result): Result {
+    return work({
+      commit: (writes) => {
+        for (const [index, write] of writes.entries()) this.#check(write, index);
+        const existed = writes.map(({ key }) => isLive(this.entries.get(key), this.clockMs));
+        const versions = writes.map((write) => this.put(write));
+        return { versions, existed, durable: Promise.resolve(), isNamed: true };
+      },
+    });
+  }
+
+  async acknowledge({ versions, existed }: CommitTicket): Promise<WriteOutcome> {
+    return { versions, existed, replicas: 1 };
+  }
+
   async write(writes: readonly LocalWrite[], options: WriteOptions): Promise<WriteOutcome> {
     this.commits.push({ writes, options });
     await this.beforeWrite(options);
@@ -77,7 +146,35 @@ export class FakeReplica implements LocalReplica {
   put(write: Pick<LocalWrite, "key" | "value" | "expiresAtMs">): Version {
     const winner = this.#record(write.key, write.value, write.expiresAtMs, SELF);
     this.entries.set(write.key, { winner, siblings: [] });
+    this.vector.advance(SELF, positionAt(winner.timestamp));
     return winner;
+  }
+
+  async conflicts({
+    start,
+    end,
+    limit,
+    bytesMax,
+  }: ConflictRange): Promise<{ found: readonly KeyConflicts[]; more: boolean }> {
+    const found: KeyConflicts[] = [];
+    let bytes = 0;
+    for (const key of [...this.entries.keys()].sort()) {
+      const entry = this.entries.get(key);
+      const isInside = (start === undefined || key >= start) && (end === undefined || key < end);
+      if (!isInside || entry === undefined) continue;
+      const losers = conflictsOf(entry).map((record): KeptLoser => ({ record, isSettled: false }));
+      if (losers.length === 0) continue;
+      for (const { record } of losers) bytes += record.value.length;
+      if (found.length === limit || (found.length > 0 && bytes > bytesMax)) return { found, more: true };
+      found.push({ key, entry, losers });
+    }
+    return { found, more: false };
+  }
+
+  async loser(key: KeyText, version: Version): Promise<KeptLoser | undefined> {
+    const entry = this.entries.get(key);
+    const record = entry?.siblings.find((sibling) => compareVersions(sibling, version) === 0);
+    return record && { record, isSettled: false };
   }
 
   /** Adds a loser to the conflicts of a key that has a winner. */

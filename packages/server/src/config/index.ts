@@ -9,7 +9,7 @@ export {
   quoteText,
 } from "./address.ts";
 export { type ConfigInput, type LoadedConfig, loadConfig, type ResolvedSetting } from "./load-config.ts";
-export type { DefaultDurability, ServerConfig } from "./server-config.ts";
+export type { DefaultDurability, HttpListen, ServerConfig } from "./server-config.ts";
 export { DEFAULT_ADDRESS } from "./setting-limits.ts";
 export type { SettingName, Settings } from "./settings-schema.ts";
 export {

@@ -39,6 +39,8 @@ describe("defaults", () => {
   it("are those of the documentation", async () => {
     expect((await load({})).config).toEqual({
       listen: { host: "127.0.0.1", port: 4000 },
+      http: { host: "127.0.0.1", port: 8000, isDefault: true },
+      httpOrigins: [],
       peers: [],
       data: resolve("meshkv-data/4000"),
       advertise: undefined,
@@ -50,6 +52,8 @@ describe("defaults", () => {
       memberTimeoutMs: 604_800_000,
       logBudgetBytes: 4_294_967_296,
       conflictRetentionMs: 86_400_000,
+      historyMs: 3_600_000,
+      historyBytes: 268_435_456,
       maxClockDriftMs: 60_000,
     });
     expect((await load({})).warnings).toEqual([]);
@@ -152,8 +156,8 @@ describe("bad values", () => {
         `config file ${path}, "memberTimeout": "7" is no text: write it in quotes`,
         `config file ${path}, "insecure": "yes" is no truth value: write true or false`,
         `config file ${path}, "durability": "fast" is no durability: write local or relaxed`,
-        `config file ${path}, "retention": no such setting: known are listen, peers, data, memory, advertise, mesh, ` +
-          "durability, insecure, verbose, valueMax, memberTimeout, logBudget, conflictRetention, maxClockDrift",
+        `config file ${path}, "retention": no such setting: known are listen, http, httpOrigins, peers, data, memory, advertise, mesh, ` +
+          "durability, insecure, verbose, valueMax, memberTimeout, logBudget, history, conflictRetention, maxClockDrift",
       ].toSorted(),
     );
   });
@@ -212,13 +216,65 @@ describe("listening beyond loopback", () => {
           "add --insecure if the network is yours, or listen on 127.0.0.1",
       ]);
       expect((await problemsOf({ environment: { MESHKV_LISTEN: listen } }))[0]).toMatch(/^MESHKV_LISTEN: /);
-      const { config, warnings } = await load({ flags: { listen, insecure: true } });
+      const { config, warnings } = await load({ flags: { listen, http: "off", insecure: true } });
       expect(config.insecure).toBe(true);
       expect(warnings).toEqual([
         `whoever can reach ${listen} can read and change everything: there is no encryption and no password yet`,
       ]);
     },
   );
+});
+
+describe("HTTP", () => {
+  const httpOf = async (input: Partial<ConfigInput>) => (await load(input)).config.http;
+
+  it("is beside gRPC unless another place is named", async () => {
+    const beside = { host: "127.0.0.1", isDefault: true };
+    expect(await httpOf({ flags: { listen: "127.0.0.1:4001" } })).toEqual({ ...beside, port: 8001 });
+    expect(await httpOf({ flags: { listen: "127.0.0.1:65000" } })).toEqual({ ...beside, port: 0 });
+    expect(await httpOf({ flags: { http: "9000" } })).toEqual({
+      host: "127.0.0.1",
+      port: 9000,
+      isDefault: false,
+    });
+    expect(await httpOf({ flags: { http: "[::1]:9000" } })).toEqual({
+      host: "::1",
+      port: 9000,
+      isDefault: false,
+    });
+    expect(await httpOf({ flags: { http: "off" } })).toBeUndefined();
+  });
+
+  it("takes the port that a platform names, and nothing else does", async () => {
+    const environment = { PORT: "10000" };
+    expect(await httpOf({ environment })).toEqual({ host: "127.0.0.1", port: 10_000, isDefault: false });
+    expect((await load({ environment })).config.listen.port).toBe(4000);
+    expect((await load({ environment })).settings.find(({ name }) => name === "http")?.source).toBe("PORT");
+    expect((await httpOf({ environment: { ...environment, MESHKV_HTTP: "9000" } }))?.port).toBe(9000);
+    expect((await httpOf({ environment, flags: { http: "9001" } }))?.port).toBe(9001);
+    expect(await problemsOf({ environment: { PORT: "http" } })).toEqual([expect.stringMatching(/^PORT: /)]);
+  });
+
+  it("is refused where it cannot be or should not be", async () => {
+    expect(await problemsOf({ flags: { http: "0.0.0.0:8000" } })).toEqual([
+      expect.stringMatching(/^--http: "0.0.0.0:8000" can be reached from other machines/),
+    ]);
+    expect(await problemsOf({ flags: { http: "4000" } })).toEqual([
+      expect.stringContaining("is the one of gRPC"),
+    ]);
+    const { warnings } = await load({ flags: { listen: "0.0.0.0:4000", insecure: true } });
+    expect(warnings).toEqual([
+      expect.stringMatching(/^whoever can reach 0.0.0.0:4000 or 0.0.0.0:8000 can read/),
+    ]);
+  });
+
+  it("lets pages of named origins write", async () => {
+    const httpOrigins = ["https://admin.example.org", "http://localhost:3000"];
+    expect((await load({ flags: { httpOrigins } })).config.httpOrigins).toEqual(httpOrigins);
+    for (const wrong of ["*", "admin.example.org", "https://admin.example.org/", "null"]) {
+      expect(await problemsOf({ flags: { httpOrigins: [wrong] } })).toHaveLength(1);
+    }
+  });
 });
 
 describe("warnings", () => {

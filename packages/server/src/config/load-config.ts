@@ -6,9 +6,10 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { invariant, MeshkvError } from "@meshkv/core";
 import { type Address, formatAddress, isLoopback, parseAddress, quoteText } from "./address.ts";
-import type { ServerConfig } from "./server-config.ts";
-import { BOUNDS } from "./setting-limits.ts";
-import { CONFIG_FILE_VARIABLE, SETTING_SOURCES } from "./setting-sources.ts";
+import { type HistorySetting, parseHistory } from "./history.ts";
+import type { HttpListen, ServerConfig } from "./server-config.ts";
+import { BOUNDS, HTTP_OFF, HTTP_PORT_STEP } from "./setting-limits.ts";
+import { CONFIG_FILE_VARIABLE, PORT_VARIABLE, SETTING_SOURCES } from "./setting-sources.ts";
 import type * as SettingsSchema from "./settings-schema.ts";
 import type { SettingName, Settings } from "./settings-schema.ts";
 import { type Bounds, type QuantityResult, parseDuration, parseSize } from "./units.ts";
@@ -40,9 +41,12 @@ export interface LoadedConfig {
   readonly warnings: readonly string[];
 }
 
+const PORT_MAX = 65_535;
+
 type SchemaModule = typeof SettingsSchema;
 
-type CompleteSettings = Required<Omit<Settings, "data" | "advertise">> & Pick<Settings, "data" | "advertise">;
+type Unset = "data" | "advertise" | "http";
+type CompleteSettings = Required<Omit<Settings, Unset>> & Pick<Settings, Unset>;
 
 /** Settings by name, with their sources. Names are not checked yet: those of a file may be anything. */
 type Layer = Map<string, { readonly value: unknown; readonly source: string }>;
@@ -93,6 +97,10 @@ function environmentLayer({ environment }: ConfigInput): Layer {
     const value =
       shape === "truth" ? truthOf(text) : shape === "list" ? text.split(/[\s,]+/).filter(Boolean) : text;
     layer.set(name, { value, source: variable });
+  }
+  const port = environment[PORT_VARIABLE];
+  if (port !== undefined && port !== "" && !layer.has("http")) {
+    layer.set("http", { value: port, source: PORT_VARIABLE });
   }
   return layer;
 }
@@ -153,20 +161,28 @@ function withDefaults(values: Layer, { SETTINGS_SCHEMA }: SchemaModule): Resolve
 }
 
 function resolveSettings(resolved: readonly ResolvedSetting[], values: Layer): ServerConfig {
-  // The schema has checked them, and has a default for each but `data` and `advertise`.
+  // The schema has checked them, and has a default for each but `data`, `advertise` and `http`.
   const settings = Object.fromEntries(
     resolved.map(({ name, value }) => [name, value]),
   ) as unknown as CompleteSettings;
   const source = values.get("listen")?.source ?? "default";
   const listen = addressOf(settings.listen);
-  if (!isLoopback(listen.host) && !settings.insecure) {
+  const http = httpListen(settings.http, listen, values.get("http")?.source ?? "default");
+  const doors: [string, string, Address | undefined][] = [
+    [source, settings.listen, listen],
+    [values.get("http")?.source ?? "default", settings.http ?? "", http],
+  ];
+  for (const [from, text, door] of doors) {
+    if (door === undefined || isLoopback(door.host) || settings.insecure) continue;
     throw badConfig([
-      `${source}: ${quoteText(settings.listen)} can be reached from other machines, and there is no encryption and ` +
+      `${from}: ${quoteText(text)} can be reached from other machines, and there is no encryption and ` +
         "no password: add --insecure if the network is yours, or listen on 127.0.0.1",
     ]);
   }
   return {
     listen,
+    http,
+    httpOrigins: settings.httpOrigins,
     peers: peersOf(settings.peers, listen),
     data: settings.memory ? undefined : dataDirectory(settings.data, listen, source),
     advertise: settings.advertise,
@@ -178,8 +194,22 @@ function resolveSettings(resolved: readonly ResolvedSetting[], values: Layer): S
     memberTimeoutMs: quantityOf(parseDuration, settings.memberTimeout, BOUNDS.memberTimeout),
     logBudgetBytes: quantityOf(parseSize, settings.logBudget, BOUNDS.logBudget),
     conflictRetentionMs: quantityOf(parseDuration, settings.conflictRetention, BOUNDS.conflictRetention),
+    ...historyOf(settings.history),
     maxClockDriftMs: quantityOf(parseDuration, settings.maxClockDrift, BOUNDS.maxClockDrift),
   };
+}
+
+function httpListen(text: string | undefined, listen: Address, source: string): HttpListen | undefined {
+  if (text === HTTP_OFF) return undefined;
+  if (text !== undefined) {
+    const address = /^\d+$/.test(text) ? { host: listen.host, port: Number(text) } : addressOf(text);
+    if (address.port === 0 || address.port !== listen.port) return { ...address, isDefault: false };
+    throw badConfig([`${source}: port ${address.port} is the one of gRPC: give HTTP another one, or off`]);
+  }
+  const port = listen.port + HTTP_PORT_STEP;
+  // Nobody asked for it: where there is no such port, any other does.
+  const isPort = listen.port !== 0 && port <= PORT_MAX;
+  return { host: listen.host, port: isPort ? port : 0, isDefault: true };
 }
 
 function dataDirectory(given: string | undefined, listen: Address, source: string): string {
@@ -203,6 +233,12 @@ function addressOf(text: string): Address {
   return result.address;
 }
 
+function historyOf(text: string): HistorySetting {
+  const result = parseHistory(text);
+  invariant("historyMs" in result, "the schema has checked the history");
+  return result;
+}
+
 function quantityOf(
   parse: (text: string, bounds: Bounds) => QuantityResult,
   text: string,
@@ -214,11 +250,12 @@ function quantityOf(
 }
 
 function warningsFor(config: ServerConfig): string[] {
-  const address = formatAddress(config.listen);
   const warnings: string[] = [];
-  if (!isLoopback(config.listen.host)) {
+  const doors = config.http === undefined ? [config.listen] : [config.listen, config.http];
+  const open = doors.filter(({ host }) => !isLoopback(host)).map(formatAddress);
+  if (open.length > 0) {
     warnings.push(
-      `whoever can reach ${address} can read and change everything: there is no encryption and no password yet`,
+      `whoever can reach ${open.join(" or ")} can read and change everything: there is no encryption and no password yet`,
     );
   }
   if (config.data === undefined)

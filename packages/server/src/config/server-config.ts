@@ -3,10 +3,20 @@ import type { Address } from "./address.ts";
 /** How durable an acknowledged write is when its caller asks for nothing else. */
 export type DefaultDurability = "local" | "relaxed";
 
+/** Where HTTP is served. */
+export interface HttpListen extends Address {
+  /** Whether nobody has asked for this address: if it is taken, any free port does. */
+  readonly isDefault: boolean;
+}
+
 /** Everything that a server must be told. Made and checked by `loadConfig`; every value is valid. */
 export interface ServerConfig {
   /** Where clients and peers are served. Port 0: any free port. */
   readonly listen: Address;
+  /** Where HTTP is served; undefined: nowhere. Port 0: any free port. */
+  readonly http: HttpListen | undefined;
+  /** Origins whose pages may write over HTTP, beside the server's own; such as `https://admin.example.org`. */
+  readonly httpOrigins: readonly string[];
   /** Peers to dial, without duplicates and without this server's own address. They may be down. */
   readonly peers: readonly Address[];
   /** Absolute path of the data directory; undefined: everything is kept in memory and lost at the end. */
@@ -29,6 +39,10 @@ export interface ServerConfig {
   readonly logBudgetBytes: number;
   /** How long a losing write is kept, at least until the horizon (rule X1), in milliseconds. */
   readonly conflictRetentionMs: number;
+  /** Logs are kept for watchers at least this long, in milliseconds, … */
+  readonly historyMs: number;
+  /** … as far as all logs together take no more bytes than this; 0 in either: not kept. */
+  readonly historyBytes: number;
   /** Timestamps of peers further ahead of this wall clock are refused (rule C1), in milliseconds. */
   readonly maxClockDriftMs: number;
 }

@@ -12,8 +12,19 @@ export const BOUNDS = {
   memberTimeout: { min: SECOND_MS, max: 10 * YEAR_MS },
   logBudget: { min: MIB, max: 1024 ** 5 },
   conflictRetention: { min: SECOND_MS, max: 10 * YEAR_MS },
+  historyAge: { min: SECOND_MS, max: 10 * YEAR_MS },
+  historySize: { min: MIB, max: 1024 ** 5 },
   maxClockDrift: { min: 100, max: 3600 * SECOND_MS },
 } as const satisfies Record<string, Bounds>;
+
+/** History that is kept for watchers when nothing is said: whichever is less. */
+export const DEFAULT_HISTORY = "1h,256MiB";
+
+/** What is written where HTTP is not wanted. */
+export const HTTP_OFF = "off";
+
+/** HTTP is served so much above gRPC when nothing is said: on 8000 beside 4000. */
+export const HTTP_PORT_STEP = 4000;
 
 /** The address that a server listens on, and a client calls, when none is named. */
 export const DEFAULT_ADDRESS = "127.0.0.1:4000";

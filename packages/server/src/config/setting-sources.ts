@@ -22,6 +22,8 @@ export interface SettingSource {
  */
 export const SETTING_SOURCES: Readonly<Record<SettingName, SettingSource>> = {
   listen: { flag: "--ip", variable: "MESHKV_LISTEN", shape: "text" },
+  http: { flag: "--http", variable: "MESHKV_HTTP", shape: "text" },
+  httpOrigins: { flag: "--http-origin", variable: "MESHKV_HTTP_ORIGINS", shape: "list" },
   peers: { flag: "peer", variable: "MESHKV_PEERS", shape: "list" },
   data: { flag: "--data", variable: "MESHKV_DATA", shape: "text" },
   memory: { flag: "--memory", variable: "MESHKV_MEMORY", shape: "truth" },
@@ -33,9 +35,13 @@ export const SETTING_SOURCES: Readonly<Record<SettingName, SettingSource>> = {
   valueMax: { flag: "--value-max", variable: "MESHKV_VALUE_MAX", shape: "text" },
   memberTimeout: { flag: "--member-timeout", variable: "MESHKV_MEMBER_TIMEOUT", shape: "text" },
   logBudget: { flag: "--log-budget", variable: "MESHKV_LOG_BUDGET", shape: "text" },
+  history: { flag: "--history", variable: "MESHKV_HISTORY", shape: "text" },
   conflictRetention: { flag: "--conflict-retention", variable: "MESHKV_CONFLICT_RETENTION", shape: "text" },
   maxClockDrift: { flag: "--max-clock-drift", variable: "MESHKV_MAX_CLOCK_DRIFT", shape: "text" },
 };
+
+/** Platforms name the port of the one public service in this variable: that is HTTP. */
+export const PORT_VARIABLE = "PORT";
 
 /** The environment variable that names the config file. */
 export const CONFIG_FILE_VARIABLE = "MESHKV_CONFIG";

@@ -7,7 +7,8 @@ import { CLOCK_DRIFT_MS_MAX, VALUE_BYTES_MAX } from "@meshkv/core";
 import { Errors } from "typebox/schema";
 import * as Type from "typebox/type";
 import { parseAddress, quoteText } from "./address.ts";
-import { BOUNDS, DEFAULT_ADDRESS } from "./setting-limits.ts";
+import { parseHistory } from "./history.ts";
+import { BOUNDS, DEFAULT_ADDRESS, DEFAULT_HISTORY, HTTP_OFF } from "./setting-limits.ts";
 import { type Bounds, formatDuration, formatSize, parseDuration, parseSize } from "./units.ts";
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -17,6 +18,8 @@ const GIB = 1024 ** 3;
 export const SETTINGS_SCHEMA = Type.Object(
   {
     listen: Type.Optional(address("Address to serve on", { default: DEFAULT_ADDRESS })),
+    http: Type.Optional(httpAddress()),
+    httpOrigins: Type.Optional(Type.Array(origin(), { default: [] })),
     peers: Type.Optional(Type.Array(dialAddress("Address of a peer"), { default: [] })),
     data: Type.Optional(Type.String({ description: "Data directory", minLength: 1 })),
     memory: Type.Optional(Type.Boolean({ description: "Keep everything in memory", default: false })),
@@ -29,6 +32,7 @@ export const SETTINGS_SCHEMA = Type.Object(
     memberTimeout: Type.Optional(duration("Silence before removal", BOUNDS.memberTimeout, 7 * DAY_MS)),
     logBudget: Type.Optional(size("Log kept for one member", BOUNDS.logBudget, 4 * GIB)),
     conflictRetention: Type.Optional(duration("Age of conflicts", BOUNDS.conflictRetention, DAY_MS)),
+    history: Type.Optional(history()),
     maxClockDrift: Type.Optional(duration("Clock difference", BOUNDS.maxClockDrift, CLOCK_DRIFT_MS_MAX)),
   },
   { additionalProperties: false },
@@ -69,6 +73,20 @@ function address(description: string, options: { default?: string } = {}) {
   return checkedText({ description, ...options }, (text) => problemIn(parseAddress(text)));
 }
 
+function httpAddress() {
+  return checkedText({ description: "Address to serve HTTP on, a port, or off" }, (text) => {
+    if (text === HTTP_OFF) return undefined;
+    return problemIn(parseAddress(/^\d+$/.test(text) ? `localhost:${text}` : text));
+  });
+}
+
+function origin() {
+  return checkedText({ description: "Origin whose pages may write" }, (text) => {
+    if (/^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text) return undefined;
+    return `${quoteText(text)} is no origin: write scheme and host, such as https://admin.example.org`;
+  });
+}
+
 function dialAddress(description: string) {
   return checkedText({ description }, (text) => {
     const result = parseAddress(text);
@@ -94,6 +112,11 @@ function meshName() {
     if (/^[A-Za-z0-9._-]{1,64}$/.test(text)) return undefined;
     return `${quoteText(text)} is not a mesh name: write 1 to 64 letters, digits, dots, hyphens or underscores`;
   });
+}
+
+function history() {
+  const options = { description: "Log kept for watchers", default: DEFAULT_HISTORY };
+  return checkedText(options, (text) => problemIn(parseHistory(text)));
 }
 
 function problemIn(result: object): string | undefined {

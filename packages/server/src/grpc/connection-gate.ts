@@ -88,7 +88,8 @@ export function formatHostPort({ host, port }: HostPort): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-function listenError(error: NodeJS.ErrnoException, address: HostPort): MeshkvError {
+/** The error that a failed attempt to listen is. */
+export function listenError(error: NodeJS.ErrnoException, address: HostPort): MeshkvError {
   const at = formatHostPort(address);
   switch (error.code) {
     case "EADDRINUSE": {

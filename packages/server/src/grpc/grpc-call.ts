@@ -53,6 +53,8 @@ export class GrpcCall implements CallInfo {
   }
 
   #end(): void {
+    // After every call: an error that nobody is told would still cost its stack trace.
+    if (this.#isAnswered) return;
     this.abort(
       this.#isPastDeadline()
         ? new MeshkvError("DEADLINE_EXCEEDED", "the deadline of the call has passed")

@@ -1,12 +1,18 @@
 /** Everything that the gRPC door of a replica serves. */
-import { KeyValue, Mesh } from "@meshkv/protocol";
+import { Comparison, KeyValue, Mesh } from "@meshkv/protocol";
+import { ComparisonHandlers } from "../handlers/comparison-handlers.ts";
+import type { ComparedTable } from "../handlers/comparison.ts";
+import { ConflictHandlers } from "../handlers/conflict-handlers.ts";
 import { KeyValueHandlers } from "../handlers/key-value-handlers.ts";
 import type { LocalReplica, WriteConcern } from "../handlers/local-replica.ts";
+import { WatchHandlers } from "../handlers/watch-handlers.ts";
 import { MeshHandlers } from "../handlers/mesh-handlers.ts";
+import { VerifyHandlers } from "../handlers/verify-handlers.ts";
 import { HealthService } from "./health.ts";
 import { bindPeerService } from "./peer-service.ts";
 import type { PeerStream } from "./peer-stream.ts";
 import { reflectionBindings } from "./reflection.ts";
+import { RemoteSide } from "./remote-side.ts";
 import { bindService, type ServiceBinding } from "./service-binding.ts";
 
 /** What the services stand on. */
@@ -18,35 +24,70 @@ export interface MeshkvServicesOptions {
   readonly defaultConcern: WriteConcern;
   /** Takes the streams that peers open; without it there are no peers. */
   readonly onPeerStream?: (stream: PeerStream) => void;
+  /** The table that is compared with those of peers; without it there is no Verify. */
+  readonly table?: ComparedTable;
 }
 
 /** The services, for `serveGrpc`, and their health, which starts as not serving. */
 export interface MeshkvServices {
   readonly bindings: readonly ServiceBinding[];
   readonly health: HealthService;
+  readonly keyValue: KeyValueHandlers;
+  readonly watch: WatchHandlers;
+  readonly mesh: MeshHandlers;
+  readonly conflicts: ConflictHandlers;
+  /** Undefined without a table to compare. */
+  readonly verify: VerifyHandlers | undefined;
 }
 
 /** Binds the services of meshkv, health and reflection. */
 export function meshkvServices(options: MeshkvServicesOptions): MeshkvServices {
-  const { replica, valueBytesMax, defaultConcern, onPeerStream } = options;
+  const { replica, valueBytesMax, defaultConcern, onPeerStream, table } = options;
   const keyValue = new KeyValueHandlers({ replica, valueBytesMax, defaultConcern });
+  const watch = new WatchHandlers({ replica });
+  const conflicts = new ConflictHandlers({ replica, defaultConcern });
   const mesh = new MeshHandlers(replica);
+  const verify = table && new VerifyHandlers({ replica, table, reach: (...peer) => new RemoteSide(...peer) });
   const health = new HealthService([KeyValue.typeName, Mesh.typeName]);
   const served = [
     bindService(KeyValue, {
-      get: (request) => keyValue.get(request),
+      get: (request, call) => keyValue.get(request, call),
+      getMany: (request, call) => keyValue.getMany(request, call),
+      pipeline: (requests, call) => keyValue.pipeline(requests, call),
       set: (request, call) => keyValue.set(request, call),
       delete: (request, call) => keyValue.delete(request, call),
       list: (request, call) => keyValue.list(request, call),
       batch: (request, call) => keyValue.batch(request, call),
+      watch: (request, call) => watch.watch(request, call),
+      listConflicts: (request, call) => conflicts.list(request, call),
+      restoreConflict: (request, call) => conflicts.restore(request, call),
     }),
     bindService(Mesh, {
       status: (request) => mesh.status(request),
       listMembers: (request) => mesh.listMembers(request),
       removeMember: (request, call) => mesh.removeMember(request, call),
+      ...(verify && { verify: (request, call) => verify.verify(request, call) }),
     }),
     health.binding,
   ];
   if (onPeerStream !== undefined) served.push(bindPeerService({ onStream: onPeerStream }));
-  return { bindings: [...served, ...reflectionBindings(served.map(({ service }) => service))], health };
+  if (table !== undefined) served.push(bindComparison(new ComparisonHandlers(table)));
+  return {
+    bindings: [...served, ...reflectionBindings(served.map(({ service }) => service))],
+    health,
+    keyValue,
+    watch,
+    mesh,
+    conflicts,
+    verify,
+  };
+}
+
+function bindComparison(handlers: ComparisonHandlers): ServiceBinding {
+  return bindService(Comparison, {
+    summarizeRange: (request) => handlers.summarizeRange(request),
+    describeRange: (request) => handlers.describeRange(request),
+    describeKeys: (request) => handlers.describeKeys(request),
+    checkTable: (request, call) => handlers.checkTable(request, call),
+  });
 }

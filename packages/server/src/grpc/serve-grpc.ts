@@ -1,6 +1,8 @@
 /** The gRPC door: @grpc/grpc-js around services that were bound to plain functions. */
+import { setMaxListeners } from "node:events";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { MeshkvError } from "@meshkv/core";
+import type { OperationObserver } from "../telemetry/operation-observer.ts";
 import { ConnectionGate, type HostPort } from "./connection-gate.ts";
 import { type GrpcLimits, grpcLimits } from "./grpc-limits.ts";
 import type { GrpcLogger } from "./grpc-logger.ts";
@@ -12,6 +14,8 @@ export interface ServeGrpcOptions {
   readonly services: readonly ServiceBinding[];
   readonly logger: GrpcLogger;
   readonly limits?: Partial<GrpcLimits>;
+  /** Measures the calls of clients. */
+  readonly observe?: OperationObserver;
 }
 
 /** A gRPC server that listens. */
@@ -27,7 +31,7 @@ export interface GrpcServer {
 
 /** Serves gRPC without encryption. Throws ADDRESS_IN_USE, or INVALID_ARGUMENT for an address that is none of this machine's. */
 export async function serveGrpc(options: ServeGrpcOptions): Promise<GrpcServer> {
-  const { services, logger } = options;
+  const { services, logger, observe } = options;
   const limits: GrpcLimits = { ...grpcLimits(), ...options.limits };
   const server = new Server({
     "grpc.max_concurrent_streams": limits.streamsPerConnectionMax,
@@ -41,8 +45,13 @@ export async function serveGrpc(options: ServeGrpcOptions): Promise<GrpcServer> 
     "grpc.enable_channelz": 0,
   });
   const stopping = new AbortController();
+  // Every stream listens.
+  setMaxListeners(0, stopping.signal);
   for (const binding of services) {
-    server.addService(binding.definition, binding.implementation({ logger, stopping: stopping.signal }));
+    server.addService(
+      binding.definition,
+      binding.implementation({ logger, observe, stopping: stopping.signal }),
+    );
   }
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const gate = new ConnectionGate(limits, logger, (socket) => injector.injectConnection(socket));

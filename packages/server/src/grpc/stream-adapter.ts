@@ -3,6 +3,7 @@ import { MeshkvError } from "@meshkv/core";
 import { create, type DescMethod, type MessageShape } from "@meshkv/protocol";
 import { GrpcCall } from "./grpc-call.ts";
 import { asMeshkvError, statusOf } from "./grpc-failure.ts";
+import { measureOf } from "./measure.ts";
 import type { BoundHandler, CallContext, Incoming } from "./bound-method.ts";
 
 type Reply = MessageShape<DescMethod["output"]>;
@@ -10,6 +11,8 @@ type Outgoing = ServerWritableStream<Incoming, Reply> | ServerDuplexStream<Incom
 
 /** Settles as the promise does, or rejects with the signal's reason when that comes first. */
 async function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  // What comes of it when nobody waits any more is nobody's failure.
+  promise.catch(() => undefined);
   signal.throwIfAborted();
   let abort = (): void => {};
   const aborted = new Promise<never>((_resolve, reject) => {
@@ -37,11 +40,11 @@ async function* requestsOf(
   }
 }
 
-function drained(call: Outgoing): Promise<void> {
-  return new Promise((resolve) => {
-    call.once("drain", resolve);
-  });
-}
+/**
+ * Replies that may wait for the transport while the next is made. The library itself counts replies, not bytes, and lets
+ * 16 wait. Of followers there may be thousands, and many that do not read: for them nothing is made ahead.
+ */
+const UNSENT_MAX = { server_streaming: 0, bidi_streaming: 2 } as const;
 
 /** The function that @grpc/grpc-js calls for a method with a stream of replies. */
 export function answerStream(
@@ -55,11 +58,21 @@ export function answerStream(
     const { signal } = info;
     const replies = handler(request as never, info) as AsyncIterable<Reply>;
     const iterator = replies[Symbol.asyncIterator]();
+    const unsentMax =
+      method.methodKind === "server_streaming" ? UNSENT_MAX.server_streaming : UNSENT_MAX.bidi_streaming;
+    let unsent = 0;
+    let wake = (): void => {};
+    const flushed = (): void => {
+      unsent -= 1;
+      if (unsent <= unsentMax) wake();
+    };
     try {
       for (;;) {
         const next = await unlessAborted(iterator.next(), signal);
         if (next.done === true) return;
-        if (!call.write(create(method.output, next.value))) await unlessAborted(drained(call), signal);
+        unsent += 1;
+        call.write(create(method.output, next.value), flushed);
+        if (unsent > unsentMax) await unlessAborted(new Promise<void>((resolve) => (wake = resolve)), signal);
       }
     } finally {
       // A handler that waits for something else gets to this when that comes; nobody here can wait for it.
@@ -67,7 +80,9 @@ export function answerStream(
     }
   };
 
+  const measure = measureOf(method, context.observe);
   const run = async (call: Outgoing): Promise<void> => {
+    const measured = measure?.();
     const info = new GrpcCall(call);
     const stop = (): void =>
       info.abort(new MeshkvError("UNAVAILABLE", "this server is stopping: ask another one"));
@@ -82,9 +97,12 @@ export function answerStream(
       } else {
         await replyAll(call, requestsOf(call as ServerDuplexStream<Incoming, Reply>, info.signal), info);
       }
+      measured?.("OK");
       call.end();
     } catch (thrown) {
-      const status = statusOf(asMeshkvError(thrown, path, context.logger));
+      const failure = asMeshkvError(thrown, path, context.logger);
+      measured?.(failure.code);
+      const status = statusOf(failure);
       // The way of the library to end a stream with a status.
       if (!call.destroyed) call.emit("error", status);
     } finally {

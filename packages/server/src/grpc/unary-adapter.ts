@@ -2,6 +2,7 @@ import type { handleUnaryCall } from "@grpc/grpc-js";
 import { create, type DescMethod, type MessageShape } from "@meshkv/protocol";
 import { GrpcCall } from "./grpc-call.ts";
 import { asMeshkvError, statusOf } from "./grpc-failure.ts";
+import { measureOf } from "./measure.ts";
 import type { BoundHandler, CallContext, Incoming } from "./bound-method.ts";
 
 type Reply = MessageShape<DescMethod["output"]>;
@@ -10,7 +11,7 @@ type Reply = MessageShape<DescMethod["output"]>;
 export function answerUnary(
   method: DescMethod,
   handler: BoundHandler,
-  { logger }: CallContext,
+  { logger, observe }: CallContext,
 ): handleUnaryCall<Incoming, Reply> {
   const answer = async ({ message, refusal }: Incoming, info: GrpcCall): Promise<Reply> => {
     if (refusal !== undefined) throw refusal;
@@ -19,16 +20,21 @@ export function answerUnary(
     const reply = await handler(message as never, info);
     return create(method.output, reply as Reply);
   };
+  const measure = measureOf(method, observe);
   return (call, callback) => {
+    const measured = measure?.();
     const info = new GrpcCall(call);
     answer(call.request, info).then(
       (reply) => {
         info.answered();
+        measured?.("OK");
         callback(null, reply);
       },
       (thrown: unknown) => {
         info.answered();
-        callback(statusOf(asMeshkvError(thrown, `${method.parent.typeName}/${method.name}`, logger)));
+        const failure = asMeshkvError(thrown, `${method.parent.typeName}/${method.name}`, logger);
+        measured?.(failure.code);
+        callback(statusOf(failure));
       },
     );
   };

@@ -16,6 +16,7 @@ export function concernWaitMs(
 ): number {
   if (deadlineMs === undefined) return Math.min(timeoutMs ?? CONCERN_WAIT_MS, WAIT_MS_MAX);
   const leftMs = deadlineMs - wallMs;
-  const waitMs = Math.max(0, leftMs - Math.max(ANSWER_MS_MIN, leftMs * ANSWER_SHARE));
+  // Whole milliseconds: timers take nothing else.
+  const waitMs = Math.max(0, Math.floor(leftMs - Math.max(ANSWER_MS_MIN, leftMs * ANSWER_SHARE)));
   return Math.min(timeoutMs ?? waitMs, waitMs, WAIT_MS_MAX);
 }

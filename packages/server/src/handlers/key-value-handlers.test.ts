@@ -41,8 +41,10 @@ function put(key: string, value: string | Uint8Array = key, expiresAtMs = 0): vo
   });
 }
 
-const get = (fields: MessageInitShape<typeof GetRequestSchema>) =>
-  handlers.get(create(GetRequestSchema, fields));
+const get = async (fields: MessageInitShape<typeof GetRequestSchema>) => {
+  const { session: _, ...reply } = await handlers.get(create(GetRequestSchema, fields), CALL);
+  return reply;
+};
 const set = (fields: MessageInitShape<typeof SetRequestSchema>) =>
   handlers.set(create(SetRequestSchema, fields), CALL);
 const del = (fields: MessageInitShape<typeof DeleteRequestSchema>) =>
@@ -61,31 +63,31 @@ function shown(reply: Awaited<ReturnType<typeof list>>): string[] {
 }
 
 describe("get", () => {
-  it("answers the live entry, and nothing for absent, deleted and expired ones", () => {
+  it("answers the live entry, and nothing for absent, deleted and expired ones", async () => {
     put("live", "v", replica.clockMs + 1);
     put("expired", "v", replica.clockMs);
     replica.put({ key: "deleted" as KeyText, value: undefined, expiresAtMs: 0 });
-    const entry = create(EntrySchema, get({ key: bytesOf("live") }).entry);
+    const entry = create(EntrySchema, (await get({ key: bytesOf("live") })).entry);
     expect(textOf(entry.value)).toBe("v");
     expect(entry.expireTime && timestampMs(entry.expireTime)).toBe(replica.clockMs + 1);
-    for (const key of ["expired", "deleted", "absent"]) expect(get({ key: bytesOf(key) })).toEqual({});
+    for (const key of ["expired", "deleted", "absent"]) expect(await get({ key: bytesOf(key) })).toEqual({});
   });
 
-  it("shows conflicts when asked, as many as a reply holds", () => {
+  it("shows conflicts when asked, as many as a reply holds", async () => {
     put("k", "winner");
     for (let number = 0; number < 5; number += 1) {
       replica.addConflict("k" as KeyText, new Uint8Array(1 << 20).fill(number));
     }
-    expect(get({ key: bytesOf("k") }).conflicts).toBeUndefined();
-    const reply = get({ key: bytesOf("k"), includeConflicts: true });
+    expect((await get({ key: bytesOf("k") })).conflicts).toBeUndefined();
+    const reply = await get({ key: bytesOf("k"), includeConflicts: true });
     expect(create(EntrySchema, reply.entry).conflictCount).toBe(5);
     expect(reply.conflicts?.map((loser) => loser.value?.[0])).toEqual([4, 3]);
   });
 
-  it("shows the conflicts of a key whose winner is a delete", () => {
+  it("shows the conflicts of a key whose winner is a delete", async () => {
     replica.put({ key: "k" as KeyText, value: undefined, expiresAtMs: 0 });
     replica.addConflict("k" as KeyText, bytesOf("loser"));
-    const reply = get({ key: bytesOf("k"), includeConflicts: true });
+    const reply = await get({ key: bytesOf("k"), includeConflicts: true });
     expect(reply.entry).toBeUndefined();
     expect(reply.conflicts).toHaveLength(1);
   });
@@ -94,7 +96,11 @@ describe("get", () => {
 describe("set", () => {
   it("writes, with the deadline that the TTL means", async () => {
     const reply = await set({ key: bytesOf("k"), value: bytesOf("v"), ttl: durationFromMs(60_000) });
-    expect(reply).toEqual({ version: expect.stringMatching(/^[0-9a-f]{32}$/), replicas: 1 });
+    expect(reply).toMatchObject({
+      version: expect.stringMatching(/^[0-9a-f]{32}$/),
+      replicas: 1,
+      created: true,
+    });
     expect(replica.get("k" as KeyText)?.winner.expiresAtMs).toBe(replica.clockMs + 60_000);
     await set({ key: bytesOf("k"), value: bytesOf("v") });
     expect(replica.get("k" as KeyText)?.winner.expiresAtMs).toBe(0);
@@ -159,7 +165,7 @@ describe("delete", () => {
   });
 
   it("of a prefix without keys writes nothing", async () => {
-    expect(await del({ target: { case: "prefix", value: bytesOf("p/") } })).toEqual({ deleted: 0n });
+    expect(await del({ target: { case: "prefix", value: bytesOf("p/") } })).toMatchObject({ deleted: 0n });
     expect(replica.commits).toEqual([]);
   });
 
@@ -263,7 +269,7 @@ describe("list", () => {
   });
 
   it("of an empty range asks nobody", async () => {
-    expect(await list({ prefix: bytesOf("a"), start: bytesOf("b") })).toEqual({});
+    expect(await list({ prefix: bytesOf("a"), start: bytesOf("b") })).toEqual({ session: "" });
     expect(replica.lists).toEqual([]);
   });
 
@@ -335,7 +341,7 @@ describe("batch", () => {
 
 describe("requests made of any bytes", () => {
   const calls: readonly (readonly [string, DescMessage, (request: never) => unknown])[] = [
-    ["Get", GetRequestSchema, (request) => handlers.get(request)],
+    ["Get", GetRequestSchema, (request) => handlers.get(request, CALL)],
     ["Set", SetRequestSchema, (request) => handlers.set(request, CALL)],
     ["Delete", DeleteRequestSchema, (request) => handlers.delete(request, CALL)],
     ["List", ListRequestSchema, (request) => handlers.list(request, CALL)],

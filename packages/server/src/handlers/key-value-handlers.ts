@@ -1,231 +1,211 @@
 /** meshkv.v1.KeyValue as plain functions from request to reply. */
-import {
-  conflictsOf,
-  formatVersion,
-  isExpired,
-  isLive,
-  MeshkvError,
-  PAGE_BYTES_MAX,
-  PREFIX_DELETE_BATCH,
-  type KeyText,
-  type WriteRecord,
-} from "@meshkv/core";
+import { crc32c, type KeyText } from "@meshkv/core";
 import {
   type BatchRequest,
   type BatchResponseSchema,
   type DeleteRequest,
   type DeleteResponseSchema,
   entryToMessage,
+  type GetManyRequest,
+  type GetManyResponseSchema,
   type GetRequest,
   type GetResponseSchema,
   type ListRequest,
   type ListResponseSchema,
   type MessageInitShape,
-  recordToMessage,
+  type PipelineRequest,
+  type PipelineResponseSchema,
   type SetRequest,
   type SetResponseSchema,
 } from "@meshkv/protocol";
-import { requireBatch } from "./batch.ts";
 import type { CallInfo } from "./call-info.ts";
 import { concernWaitMs } from "./concern-wait.ts";
-import { isEmptyRange, prefixRange, rangeAfter } from "./key-range.ts";
-import type { LocalReplica, LocalWrite, WriteConcern, WriteOptions, WriteOutcome } from "./local-replica.ts";
+import { getMany } from "./get-many.ts";
+import { isEmptyRange, rangeAfter } from "./key-range.ts";
+import type { LocalReplica, LocalWrite, WriteOptions, WriteOutcome } from "./local-replica.ts";
 import { decodePageToken, encodePageToken } from "./page-token.ts";
 import { collectPage } from "./page.ts";
+import { answerPipeline } from "./pipeline.ts";
+import { deletePrefix, PrefixDeletes } from "./prefix-delete.ts";
+import { readReply } from "./read-reply.ts";
+import { requireMark } from "./request-mark.ts";
+import { CallSession, Sessions } from "./session.ts";
 import {
   type ConcernRequest,
   invalid,
   pageSize,
-  refuseUnserved,
   requireCondition,
   requireConcern,
-  requireExpiry,
   requireKey,
   requirePrefix,
   requireRange,
-  requireValue,
 } from "./validate.ts";
+import {
+  batchReply,
+  deleteReply,
+  lastVersion,
+  planBatch,
+  planDelete,
+  type PlanOptions,
+  planSet,
+  setReply,
+  type WritePlan,
+} from "./write-plan.ts";
 
 /** What the handlers are told at start. */
-export interface KeyValueOptions {
+export interface KeyValueOptions extends PlanOptions {
   readonly replica: LocalReplica;
-  /** Greatest value that a client may write, in bytes. */
-  readonly valueBytesMax: number;
-  /** The concern of writes that name none. */
-  readonly defaultConcern: WriteConcern;
 }
 
-const LOCAL: WriteConcern = { kind: "replicas", count: 1 };
+type DeleteReply = MessageInitShape<typeof DeleteResponseSchema>;
+type GetReply = MessageInitShape<typeof GetResponseSchema>;
+
+const NO_BYTES = new Uint8Array(0);
 
 /** Answers the calls of `meshkv.v1.KeyValue`. */
 export class KeyValueHandlers {
   readonly #replica: LocalReplica;
-  readonly #valueBytesMax: number;
-  readonly #defaultConcern: WriteConcern;
+  readonly #options: KeyValueOptions;
+  readonly #sessions: Sessions;
+  readonly #prefixDeletes = new PrefixDeletes();
 
-  constructor({ replica, valueBytesMax, defaultConcern }: KeyValueOptions) {
-    this.#replica = replica;
-    this.#valueBytesMax = valueBytesMax;
-    this.#defaultConcern = defaultConcern;
+  constructor(options: KeyValueOptions) {
+    this.#replica = options.replica;
+    this.#options = options;
+    this.#sessions = new Sessions(options.replica);
   }
 
   /** The entry of a key; unset when there is none. */
-  get(request: GetRequest): MessageInitShape<typeof GetResponseSchema> {
+  get(request: GetRequest, call: CallInfo): GetReply | Promise<GetReply> {
     const key = requireKey(request.key);
-    refuseUnserved(request);
-    const nowMs = this.#replica.nowMs();
+    const session = this.#sessions.enter(request.session, call);
+    if (session instanceof CallSession) return this.#read(key, request.includeConflicts, session);
+    return session.then((entered) => this.#read(key, request.includeConflicts, entered));
+  }
+
+  #read(key: KeyText, withConflicts: boolean, session: CallSession): GetReply {
     const entry = this.#replica.get(key);
-    const reply: MessageInitShape<typeof GetResponseSchema> = {};
-    if (isLive(entry, nowMs)) reply.entry = entryToMessage(entry);
-    if (entry !== undefined && request.includeConflicts) {
-      const losers = conflictsOf(entry).filter((loser) => !isExpired(loser, nowMs));
-      reply.conflicts = withinPage(losers).map((loser) => recordToMessage(loser));
-    }
+    session.read(entry);
+    const reply = readReply(entry, this.#replica.nowMs(), withConflicts);
+    reply.session = session.text();
     return reply;
+  }
+
+  /** Several keys at one position. */
+  async getMany(
+    request: GetManyRequest,
+    call: CallInfo,
+  ): Promise<MessageInitShape<typeof GetManyResponseSchema>> {
+    return getMany(this.#replica, request, await this.#sessions.enter(request.session, call));
   }
 
   /** Writes one key. */
   async set(request: SetRequest, call: CallInfo): Promise<MessageInitShape<typeof SetResponseSchema>> {
-    const write: LocalWrite = {
-      key: requireKey(request.key),
-      value: requireValue(request.value, this.#valueBytesMax),
-      expiresAtMs: requireExpiry(request.ttl, this.#replica.nowMs()),
-      condition: requireCondition(request.condition),
-    };
-    const concern = requireConcern(request.concern, this.#defaultConcern);
-    refuseUnserved(request);
-    const outcome = await this.#write([write], concern, call);
-    return { version: lastVersion(outcome), replicas: outcome.replicas };
+    const plan = planSet(request, this.#options, this.#replica.nowMs());
+    const session = this.#sessions.enter(request.session, call);
+    return this.#writePlan(plan, session instanceof CallSession ? session : await session, call, setReply);
   }
 
   /** Deletes one key, or every current key under a prefix. */
-  async delete(
-    request: DeleteRequest,
-    call: CallInfo,
-  ): Promise<MessageInitShape<typeof DeleteResponseSchema>> {
-    const concern = requireConcern(request.concern, this.#defaultConcern);
-    const condition = requireCondition(request.condition);
-    refuseUnserved(request);
+  async delete(request: DeleteRequest, call: CallInfo): Promise<DeleteReply> {
     const { target } = request;
-    switch (target.case) {
-      case "key": {
-        if (request.all) throw invalid("all", "goes with an empty prefix, not with a key: leave it out");
-        const key = requireKey(target.value);
-        const outcome = await this.#write([deletion(key, condition)], concern, call);
-        const deleted = outcome.existed[0] === true ? 1n : 0n;
-        return { deleted, version: lastVersion(outcome), replicas: outcome.replicas };
-      }
-      case "prefix": {
-        const prefix = requirePrefix(target.value);
-        if (condition !== undefined) {
-          throw invalid(
-            "condition",
-            "does not go with a prefix: delete the keys one by one, or without a condition",
-          );
-        }
-        if (prefix === "" && !request.all) {
-          throw invalid("prefix", "is empty, which means every key: set all to true if that is meant");
-        }
-        return await this.#deletePrefix(prefix, concern, call);
-      }
-      case undefined:
-        throw invalid("target", "is missing: set key or prefix");
+    if (target.case === "key") {
+      const plan = planDelete(request, target.value, this.#options);
+      const session = await this.#sessions.enter(request.session, call);
+      return this.#writePlan(plan, session, call, deleteReply);
     }
+    const concern = requireConcern(request.concern, this.#options.defaultConcern);
+    const condition = requireCondition(request.condition);
+    if (target.case === undefined) throw invalid("target", "is missing: set key or prefix");
+    const prefix = requirePrefix(target.value);
+    if (condition !== undefined) {
+      throw invalid(
+        "condition",
+        "does not go with a prefix: delete the keys one by one, or without a condition",
+      );
+    }
+    if (prefix === "" && !request.all) {
+      throw invalid("prefix", "is empty, which means every key: set all to true if that is meant");
+    }
+    const session = await this.#sessions.enter(request.session, call);
+    return this.#deletePrefix(request, prefix, concern, session, call);
   }
 
   /** Entries in key order, a page at a time. */
   async list(request: ListRequest, call: CallInfo): Promise<MessageInitShape<typeof ListResponseSchema>> {
     const { reverse, keysOnly } = request;
     let range = requireRange(request);
-    refuseUnserved(request);
     if (request.pageToken !== "") {
       const token = decodePageToken(request, request.pageToken);
       if ("problem" in token) throw invalid("page_token", token.problem);
       range = rangeAfter(range, token.last, reverse);
     }
-    if (isEmptyRange(range)) return {};
-    const page = { range, reverse, keysOnly, limit: pageSize(request.pageSize) };
+    const session = await this.#sessions.enter(request.session, call);
+    if (isEmptyRange(range)) return { session: session.text() };
+    const page = { range, reverse, keysOnly, limit: pageSize(request.pageSize), seen: session.token };
     const { items, continueAfter } = await collectPage(this.#replica, page, call, (entry) =>
       entryToMessage(entry, { keysOnly }),
     );
     const nextPageToken = continueAfter === undefined ? "" : encodePageToken(request, continueAfter);
-    return { entries: [...items], nextPageToken };
+    return { entries: [...items], nextPageToken, session: session.text() };
+  }
+
+  /** Many operations under way on one stream. */
+  pipeline(
+    requests: AsyncIterable<PipelineRequest>,
+    call: CallInfo,
+  ): AsyncIterable<MessageInitShape<typeof PipelineResponseSchema>> {
+    const { replica, ...options } = this.#options;
+    return answerPipeline({ replica, sessions: this.#sessions, options, unary: this }, requests, call);
   }
 
   /** Several writes as one commit. */
   async batch(request: BatchRequest, call: CallInfo): Promise<MessageInitShape<typeof BatchResponseSchema>> {
-    const concern = requireConcern(request.concern, this.#defaultConcern);
-    refuseUnserved(request);
-    const writes = requireBatch(request.writes, this.#valueBytesMax, this.#replica.nowMs());
-    const { versions, replicas } = await this.#write(writes, concern, call);
-    return { versions: versions.map(formatVersion), replicas };
+    const plan = planBatch(request, this.#options, this.#replica.nowMs());
+    const session = await this.#sessions.enter(request.session, call);
+    return this.#writePlan(plan, session, call, batchReply);
+  }
+
+  async #writePlan<Reply>(
+    { writes, concern, mark }: WritePlan,
+    session: CallSession,
+    call: CallInfo,
+    reply: (outcome: WriteOutcome, session: string) => Reply,
+  ): Promise<Reply> {
+    let outcome: WriteOutcome;
+    try {
+      outcome = await this.#write(writes, concern, call, mark);
+    } catch (error) {
+      throw session.failed(error);
+    }
+    session.written(outcome.versions, outcome.replicas > 0);
+    return reply(outcome, session.text());
   }
 
   #write(
     writes: readonly LocalWrite[],
     { concern, timeoutMs }: ConcernRequest,
     call: CallInfo,
+    request?: WriteOptions["request"],
   ): Promise<WriteOutcome> {
     const { signal } = call;
     signal.throwIfAborted();
-    const options: WriteOptions = { concern, timeoutMs: concernWaitMs(timeoutMs, call, Date.now()), signal };
-    return this.#replica.write(writes, options);
+    const waitMs = concernWaitMs(timeoutMs, call, Date.now());
+    return this.#replica.write(writes, { concern, timeoutMs: waitMs, signal, request });
   }
 
-  /**
-   * One pass over the keys that are there, in commits of a bounded size. Only the last commit waits for other
-   * replicas: a replica that holds it holds those before it.
-   */
   async #deletePrefix(
+    { target, requestId }: DeleteRequest,
     prefix: KeyText,
     concern: ConcernRequest,
+    session: CallSession,
     call: CallInfo,
-  ): Promise<MessageInitShape<typeof DeleteResponseSchema>> {
-    let range = prefixRange(prefix);
-    let deleted = 0;
-    let reply: MessageInitShape<typeof DeleteResponseSchema> = { deleted: 0n };
-    for (;;) {
-      const page = { range, reverse: false, keysOnly: true, limit: PREFIX_DELETE_BATCH };
-      const { items, continueAfter } = await collectPage(this.#replica, page, call, ({ winner }) =>
-        deletion(winner.key, undefined),
-      );
-      if (items.length === 0) return reply;
-      const between = concern.concern.kind === "relaxed" ? concern : { ...concern, concern: LOCAL };
-      try {
-        const outcome = await this.#write(items, continueAfter === undefined ? concern : between, call);
-        deleted += outcome.existed.filter(Boolean).length;
-        reply = { deleted: BigInt(deleted), version: lastVersion(outcome), replicas: outcome.replicas };
-      } catch (error) {
-        throw withDeletedCount(error, deleted);
-      }
-      if (continueAfter === undefined) return reply;
-      range = rangeAfter(range, continueAfter, false);
-    }
+  ): Promise<DeleteReply> {
+    const mark = requireMark(requestId, () => crc32c(target.value ?? NO_BYTES));
+    const { deleted, versions, replicas } = await this.#prefixDeletes.once(mark, this.#replica.nowMs(), () =>
+      deletePrefix(this.#replica, prefix, concern, call, (writes, asked) => this.#write(writes, asked, call)),
+    );
+    session.written(versions, replicas > 0);
+    return { deleted: BigInt(deleted), version: lastVersion(versions), replicas, session: session.text() };
   }
-}
-
-function deletion(key: KeyText, condition: LocalWrite["condition"]): LocalWrite {
-  return { key, value: undefined, expiresAtMs: 0, condition };
-}
-
-function lastVersion({ versions }: WriteOutcome): string {
-  const version = versions.at(-1);
-  return version === undefined ? "" : formatVersion(version);
-}
-
-/** Losers as far as a reply holds them, at least one; `conflict_count` tells how many there are. */
-function withinPage(losers: readonly WriteRecord[]): readonly WriteRecord[] {
-  let bytes = 0;
-  const over = losers.findIndex((loser, index) => {
-    bytes += loser.value.length;
-    return index > 0 && bytes > PAGE_BYTES_MAX;
-  });
-  return over < 0 ? losers : losers.slice(0, over);
-}
-
-/** A failure in the middle of a prefix delete: what was deleted before stays deleted, and the caller should know. */
-function withDeletedCount(error: unknown, deleted: number): unknown {
-  if (!(error instanceof MeshkvError) || deleted === 0) return error;
-  const text = `${error.message} (${deleted} keys were deleted before that)`;
-  return new MeshkvError(error.code, text, { ...error.metadata, deleted: String(deleted) });
 }

@@ -4,7 +4,7 @@
  *
  * ```
  * token       = base64url(u8 version (1), u32 fingerprint, last key, u32 checksum)
- * fingerprint = CRC-32C of the query: prefix, start, end, direction; page size and keys only may change on the way
+ * fingerprint = CRC-32C of the query: prefix, start, end, direction, kind; page size and keys only may change on the way
  * checksum    = CRC-32C of all before it
  * ```
  */
@@ -30,19 +30,22 @@ export interface PagedQuery {
   readonly start: Uint8Array;
   readonly end: Uint8Array;
   readonly reverse: boolean;
+  /** Set in lists of conflicts, so that their tokens and those of entries are not mixed up. */
+  readonly conflicts?: "unsettled" | "all";
 }
 
 /** The last key of the page before, or what is wrong with the token. */
 export type PageTokenResult = { readonly last: KeyText } | { readonly problem: string };
 
-function fingerprint({ prefix, start, end, reverse }: PagedQuery): number {
+function fingerprint({ prefix, start, end, reverse, conflicts }: PagedQuery): number {
+  const kind = conflicts === undefined ? 0 : conflicts === "unsettled" ? 2 : 4;
   const writer = new ByteWriter(prefix.length + start.length + end.length + 8);
   return crc32c(
     writer
       .blob(prefix)
       .blob(start)
       .blob(end)
-      .u8(reverse ? 1 : 0)
+      .u8(kind + (reverse ? 1 : 0))
       .finish(),
   );
 }

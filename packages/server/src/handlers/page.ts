@@ -1,4 +1,4 @@
-import { type Entry, type KeyText, PAGE_BYTES_MAX } from "@meshkv/core";
+import { type Entry, type KeyText, PAGE_BYTES_MAX, type SessionToken } from "@meshkv/core";
 import type { CallInfo } from "./call-info.ts";
 import { type KeyRange, rangeAfter } from "./key-range.ts";
 import type { LocalReplica } from "./local-replica.ts";
@@ -10,6 +10,8 @@ export interface PageRequest {
   readonly keysOnly: boolean;
   /** Entries, at least 1. */
   readonly limit: number;
+  /** Is told what is shown, and what is absent between. */
+  readonly seen?: SessionToken;
 }
 
 /** One page: its items, and the last key when there is more after it. */
@@ -35,12 +37,10 @@ export async function collectPage<Item>(
   let keyBytes = 0;
   for (;;) {
     signal.throwIfAborted();
-    const read = await replica.list({
-      ...range,
-      reverse,
-      limit: limit - items.length,
-      bytesMax: PAGE_BYTES_MAX,
-    });
+    const read = await replica.list(
+      { ...range, reverse, limit: limit - items.length, bytesMax: PAGE_BYTES_MAX },
+      request.seen,
+    );
     for (const entry of read.entries) {
       items.push(take(entry));
       keyBytes += entry.winner.key.length;

@@ -11,7 +11,6 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   pageSize,
-  refuseUnserved,
   requireConcern,
   requireCondition,
   requireDurationMs,
@@ -200,14 +199,6 @@ describe("the rest", () => {
 
   it("page sizes are clamped", () => {
     expect([0, 1, 10_000, 10_001, 2 ** 32 - 1].map(pageSize)).toEqual([1000, 1, 10_000, 10_000, 10_000]);
-  });
-
-  it("session and request id are refused rather than passed over", () => {
-    expect(() => refuseUnserved({ session: "", requestId: "" })).not.toThrow();
-    expect(failure(() => refuseUnserved({ session: "x" })).metadata).toEqual({ field: "session" });
-    expect(failure(() => refuseUnserved({ session: "", requestId: "x" })).metadata).toEqual({
-      field: "request_id",
-    });
   });
 
   it("replica ids are 16 hex digits", () => {

@@ -157,19 +157,6 @@ function localConcern(kind: WriteConcern["kind"], fallback: LocalConcern): Local
   }
 }
 
-/** Fields that this server does not serve yet must not be passed over in silence. */
-export function refuseUnserved(request: { session: string; requestId?: string }): void {
-  if (request.session !== "") {
-    throw invalid(
-      "session",
-      "is not served by this version: leave it out, and read from the replica that you wrote to",
-    );
-  }
-  if (request.requestId !== undefined && request.requestId !== "") {
-    throw invalid("request_id", "is not served by this version: leave it out");
-  }
-}
-
 /** The range of a list: what `prefix`, `start` and `end` have in common. */
 export function requireRange(request: { prefix: Uint8Array; start: Uint8Array; end: Uint8Array }): KeyRange {
   const prefix = requirePrefix(request.prefix);

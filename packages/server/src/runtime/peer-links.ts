@@ -11,6 +11,7 @@ import {
 } from "@meshkv/core";
 import type { PeerStream } from "../grpc/peer-stream.ts";
 import type { EventLog } from "./event-log.ts";
+import type { RunMeter } from "./run-meter.ts";
 
 /** Opens a stream to a peer, or throws. */
 export type DialPeer = (address: string, timeoutMs: number, signal: AbortSignal) => Promise<PeerStream>;
@@ -23,16 +24,18 @@ export class PeerLinks {
   readonly #log: EventLog;
   /** Carries on after an event: runs what the host now wants done. */
   readonly #pump: () => void;
+  readonly #meter: RunMeter | undefined;
   readonly #streams = new Map<LinkId, PeerStream>();
   readonly #stopping = new AbortController();
   #next: LinkId = 1;
   #paused = false;
 
-  constructor(host: Host, dialPeer: DialPeer, log: EventLog, pump: () => void) {
+  constructor(host: Host, dialPeer: DialPeer, log: EventLog, pump: () => void, meter?: RunMeter) {
     this.#host = host;
     this.#dialPeer = dialPeer;
     this.#log = log;
     this.#pump = pump;
+    this.#meter = meter;
   }
 
   /** Takes a stream that a peer opened. */
@@ -88,6 +91,7 @@ export class PeerLinks {
   }
 
   #receive(link: LinkId, stream: PeerStream, frame: Uint8Array): void {
+    this.#meter?.received(frame.length);
     let message: PeerMessage;
     try {
       message = decodeMessage(frame);
@@ -108,9 +112,10 @@ export class PeerLinks {
 
   send(link: LinkId, message: PeerMessage): void {
     const stream = this.#streams.get(link);
-    if (stream !== undefined && !stream.send(encodeMessage(message))) {
-      this.#host.linkBlocked(link, true, Date.now());
-    }
+    if (stream === undefined) return;
+    const frame = encodeMessage(message);
+    this.#meter?.sent(frame.length);
+    if (!stream.send(frame)) this.#host.linkBlocked(link, true, Date.now());
   }
 
   close(link: LinkId, code: ErrorCode | undefined, message: string): void {

@@ -1,5 +1,5 @@
 /** What a run tells of itself and of its members. */
-import type { MeshkvError } from "@meshkv/core";
+import type { MeshId, MeshkvError } from "@meshkv/core";
 import type { MemberReport, MemberState, ReplicaState, StatusReport } from "../handlers/local-replica.ts";
 import type { Run } from "./run.ts";
 
@@ -11,6 +11,11 @@ export interface StatusFacts {
   readonly failure: MeshkvError | undefined;
 }
 
+/** A mesh's id as a text. */
+export function meshIdOf({ createdAt, founder }: MeshId): string {
+  return `${createdAt.toString(16)}-${founder}`;
+}
+
 /** The state of the replica as a whole. */
 export function describeStatus(run: Run, facts: StatusFacts): StatusReport {
   const { host } = run;
@@ -20,7 +25,7 @@ export function describeStatus(run: Run, facts: StatusFacts): StatusReport {
   return {
     replicaId: replica.id,
     meshName: mesh.name,
-    meshId: `${mesh.createdAt.toString(16)}-${mesh.founder}`,
+    meshId: meshIdOf(mesh),
     state,
     stateReason: reason,
     serverVersion: facts.serverVersion,

@@ -24,6 +24,7 @@ import type { PeerStream } from "../grpc/peer-stream.ts";
 import type { EventLog } from "./event-log.ts";
 import { LastingTroubles } from "./lasting-troubles.ts";
 import { type DialPeer, PeerLinks } from "./peer-links.ts";
+import type { RunMeter } from "./run-meter.ts";
 
 const TICK_MS = 50;
 /** Uncommitted bytes above which peers are held back. */
@@ -40,6 +41,8 @@ export interface RunOptions {
   readonly meshName: string;
   readonly dialPeer: DialPeer;
   readonly log: EventLog;
+  /** Is told of the work; undefined: nobody measures it. */
+  readonly meter?: RunMeter | undefined;
   /** The engine has failed: nothing more can be written in this run. */
   readonly onFailure: (error: MeshkvError) => void;
 }
@@ -70,7 +73,7 @@ export class Run {
       randomWord: () => randomBytes(4).readUInt32BE(),
     };
     this.host = new Host(options.config, environment, state, generation, this.#table(generation), Date.now());
-    this.links = new PeerLinks(this.host, options.dialPeer, options.log, () => this.pump());
+    this.links = new PeerLinks(this.host, options.dialPeer, options.log, () => this.pump(), options.meter);
   }
 
   /**
@@ -177,6 +180,11 @@ export class Run {
     });
   }
 
+  /** Calls the listener after every event, and when the run ends. */
+  observe(listener: () => void): void {
+    this.#observers.add(listener);
+  }
+
   /** Carries out what the host wants done, until it wants nothing more. */
   pump(): void {
     if (this.#pumping || this.#failure !== undefined) return;
@@ -244,11 +252,13 @@ export class Run {
   }
 
   async #commit({ generation, group }: Extract<HostAction, { kind: "commit" }>): Promise<void> {
+    const startMs = performance.now();
     // Writers and peers are refused at the door when the disk is full; what is inside must get through.
     await this.#inTurn(generation, () =>
       this.database.generation(generation).commit(group, { essential: true }),
     );
     if (this.#failure !== undefined) return;
+    this.#options.meter?.committed(group.records.length, performance.now() - startMs);
     this.host.groupDurable(generation, group.number, Date.now());
     const name = `${generation}:${group.number}`;
     const waiters = this.#waiters.get(name) ?? [];

@@ -6,34 +6,48 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Entry,
-  formatVersion,
   type HostConfig,
   isLive,
   type KeyText,
   MeshkvError,
   type ReplicaId,
+  type ReplicaStanding,
+  type SessionToken,
   type Version,
 } from "@meshkv/core";
-import { Database, type DatabaseLocation } from "@meshkv/store";
+import { Database, type DatabaseLocation, type Generation } from "@meshkv/store";
 import type { PeerStream } from "../grpc/peer-stream.ts";
 import type {
+  AckOptions,
+  CommitTicket,
+  ConflictRange,
+  KeptLoser,
+  KeyConflicts,
   ListRange,
   LocalReplica,
+  LocalWatch,
+  LocalWatchRequest,
   LocalWrite,
   MemberReport,
   StatusReport,
   WriteOptions,
   WriteOutcome,
+  WriteTurn,
 } from "../handlers/local-replica.ts";
+import { findLoser, readConflicts } from "./conflicts.ts";
 import { DirectorySize } from "./directory-size.ts";
 import type { EventLog } from "./event-log.ts";
+import { LocalCommits } from "./local-commits.ts";
+import { LocalWatches } from "./local-watches.ts";
 import type { DialPeer } from "./peer-links.ts";
+import { RequestLedger } from "./request-ledger.ts";
 import { describeMembers, describeStatus } from "./report.ts";
 import { Run } from "./run.ts";
+import type { RunMeter } from "./run-meter.ts";
+import { ServedTable } from "./served-table.ts";
+import { TableCounts } from "./table-counts.ts";
 
 const REOPEN_PAUSE_MS = 1000;
-/** Uncommitted bytes above which writers wait for the disk. */
-const WRITE_AHEAD_BYTES = 32 * 1024 * 1024;
 const PULL_PAUSE_MS = 50;
 const PULL_TRIES_MAX = 600;
 
@@ -43,6 +57,8 @@ export interface ServedReplicaOptions {
   readonly serverVersion: string;
   readonly dialPeer: DialPeer;
   readonly log: EventLog;
+  /** Is told of the work of runs. */
+  readonly meter?: RunMeter;
   /** Told whenever the replica begins or ceases to serve. */
   readonly onServing: (isServing: boolean) => void;
   /** The program itself is wrong, and must not go on. */
@@ -58,7 +74,10 @@ export class ServedReplica implements LocalReplica {
   #isStopping = false;
   readonly #size: DirectorySize;
   #reopening: Promise<void> | undefined;
+  #commits: LocalCommits | undefined;
+  readonly #requests = new RequestLedger();
   readonly #stopped = new AbortController();
+  readonly #watches = new LocalWatches();
 
   /** Makes a replica that answers UNAVAILABLE until it is started. */
   constructor(options: ServedReplicaOptions) {
@@ -73,17 +92,19 @@ export class ServedReplica implements LocalReplica {
   }
 
   async #begin(config: HostConfig, isSecondTry = false): Promise<void> {
-    const { location, meshName, dialPeer, log } = this.#options;
+    const { location, meshName, dialPeer, log, meter } = this.#options;
     const database = await Database.open(location, {
       onDamage: ({ message }) => this.#run?.damaged(message),
     });
     try {
+      await this.#restoreRequests(database);
       this.#run = await Run.start({
         database,
         config,
         meshName,
         dialPeer,
         log,
+        meter,
         onFailure: (error) => this.#failed(error),
       });
     } catch (error) {
@@ -96,6 +117,15 @@ export class ServedReplica implements LocalReplica {
     this.#failure = undefined;
     await this.#size.refresh();
     this.#options.onServing(true);
+  }
+
+  async #restoreRequests(database: Database): Promise<void> {
+    try {
+      this.#requests.restore(await database.generation(database.currentGeneration).requests());
+    } catch (error) {
+      // A retry is done again then, which is what happens without a request id.
+      this.#options.log.error({ message: String(error) }, "outcomes of earlier requests cannot be read");
+    }
   }
 
   #failed(error: MeshkvError): void {
@@ -139,10 +169,11 @@ export class ServedReplica implements LocalReplica {
     throw this.#failure ?? new MeshkvError("UNAVAILABLE", "this server is starting: try again");
   }
 
-  #writing(): Run {
+  #writing(): LocalCommits {
     const run = this.#reading();
     if (this.#failure !== undefined) throw this.#failure;
-    return run;
+    if (this.#commits?.run !== run) this.#commits = new LocalCommits(run, this.#requests);
+    return this.#commits;
   }
 
   get replicaId(): ReplicaId {
@@ -152,6 +183,12 @@ export class ServedReplica implements LocalReplica {
   nowMs(): number {
     return Date.now();
   }
+
+  /** What is compared with the tables of peers. */
+  readonly table = new ServedTable(() => this.#reading());
+
+  /** What metrics count in the tables. */
+  readonly counts = new TableCounts(() => this.#reading());
 
   /** A peer opened a stream. */
   accept(stream: PeerStream): void {
@@ -166,107 +203,75 @@ export class ServedReplica implements LocalReplica {
     return database.generation(host.active.generation).entry(key);
   }
 
-  async list({
-    start,
-    end,
-    reverse,
-    limit,
-    bytesMax,
-  }: ListRange): Promise<{ entries: readonly Entry[]; more: boolean }> {
+  async list(
+    { start, end, reverse, limit, bytesMax }: ListRange,
+    seen?: SessionToken,
+  ): Promise<{ entries: readonly Entry[]; more: boolean }> {
     const { database, host } = this.#reading();
     const nowMs = Date.now();
-    const generation = database.generation(host.active.generation);
-    const keep = (entry: Entry): boolean => isLive(entry, nowMs);
+    const { replica, generation: number } = host.active;
+    const generation = database.generation(number);
+    const keep = (entry: Entry): boolean => {
+      seen?.sawEntry(entry, replica);
+      return isLive(entry, nowMs);
+    };
     let range = { start, end };
     for (;;) {
       // One more than asked for tells whether more follows; a page that met many tombstones may end early.
       const page = await generation.list({ ...range, reverse, limit, bytesMax, keep });
+      // Absent keys are part of what is shown. Deletes that are still there were seen above; others were forgotten, at
+      // or below what the horizon is now that the page is read.
+      seen?.sawForgotten(replica);
       if (page.resume === undefined) return { entries: page.entries, more: false };
       if (page.entries.length > 0) return { entries: page.entries, more: true };
       range = reverse ? { start, end: page.resume } : { start: page.resume, end };
     }
   }
 
+  conflicts(range: ConflictRange): Promise<{ found: readonly KeyConflicts[]; more: boolean }> {
+    return this.#onOneGeneration((generation) => readConflicts(generation, range, Date.now()));
+  }
+
+  loser(key: KeyText, version: Version): Promise<KeptLoser | undefined> {
+    return this.#onOneGeneration((generation) => findLoser(generation, key, version));
+  }
+
+  /** Several reads of the tables that serve; they are made again when a successor took over meanwhile. */
+  async #onOneGeneration<T>(read: (generation: Generation) => Promise<T>): Promise<T> {
+    for (;;) {
+      const { database, host } = this.#reading();
+      const number = host.active.generation;
+      const result = await read(database.generation(number));
+      if (host.active.generation === number) return result;
+    }
+  }
+
   async write(writes: readonly LocalWrite[], options: WriteOptions): Promise<WriteOutcome> {
-    const run = this.#writing();
-    await this.#admit(run, options.signal);
-    const { host } = run;
-    const { replica } = host.active;
-    const nowMs = Date.now();
-    const existed = writes.map((write, index) =>
-      checkCondition(replica.entry(write.key), write, index, nowMs),
-    );
-    const { records, group, generation } = host.write(writes, nowMs);
-    const versions = records.map(({ timestamp, origin }): Version => ({ timestamp, origin }));
-    const last = versions.at(-1);
-    const done = options.concern.kind === "relaxed" ? undefined : run.durable(generation, group);
-    // The refusal reaches the caller through `done`, or nobody waits for it.
-    run.pump();
-    if (last === undefined) return { versions, existed, replicas: 1 };
-    // Relaxed: acknowledged before the disk has it, as long as no crash can make the version name another write (W4).
-    if (done === undefined && last.timestamp <= replica.durableClockMark)
-      return { versions, existed, replicas: 0 };
-    await (done ?? run.durable(generation, group));
-    const replicas = await this.#awaitConcern(run, last, options);
-    return { versions, existed, replicas };
+    return this.#writing().write(writes, options);
   }
 
-  /** Waits while a successor takes over or the disk is behind, and refuses what cannot be kept. */
-  async #admit(run: Run, signal: AbortSignal): Promise<void> {
-    const { host, database } = run;
-    if (host.isFrozen || host.active.replica.pendingBytes > WRITE_AHEAD_BYTES) {
-      await run.until(() => !host.isFrozen && host.active.replica.pendingBytes <= WRITE_AHEAD_BYTES, signal);
-    }
-    if (signal.aborted) throw signal.reason;
-    if (run.failure !== undefined) throw run.failure;
-    if (database.isFull) {
-      throw new MeshkvError(
-        "STORAGE_FULL",
-        "the disk of this replica is nearly full: free space, or write to another replica",
-      );
-    }
-    if (host.active.peering.isClockOff()) {
-      throw new MeshkvError(
-        "CLOCK_SKEW",
-        "this replica's clock is far off its peers': set the clock, or write to another replica",
-      );
-    }
+  writeTurn<Result extends object>(work: (turn: WriteTurn) => Result): Result | undefined {
+    return this.#writing().turn(work);
   }
 
-  async #awaitConcern(
-    run: Run,
-    version: Version,
-    { concern, timeoutMs, signal }: WriteOptions,
-  ): Promise<number> {
-    const holders = (): { count: number; members: number } => {
-      const { replica, peering } = run.host.active;
-      const members = replica.durableMembers.current();
-      const has = members.filter((m) =>
-        peering.knowledgeOf(m)?.vector.covers(version.origin, version.timestamp),
-      );
-      return { count: Math.max(1, has.length), members: members.length };
-    };
-    const isMet = (): boolean => {
-      const { count, members } = holders();
-      if (concern.kind === "all") return count >= members;
-      return concern.kind === "relaxed" || count >= concern.count;
-    };
-    if (isMet()) return holders().count;
-    const timeout =
-      timeoutMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    try {
-      await run.until(isMet, timeout);
-    } catch (error) {
-      const { count } = holders();
-      if (signal.aborted && timeoutMs === undefined && !(error instanceof MeshkvError)) throw error;
-      const asked = concern.kind === "replicas" ? String(concern.count) : "all";
-      throw new MeshkvError(
-        "CONCERN_NOT_MET",
-        `the write is durable on ${count} replicas, not on ${asked}: it stays written and will spread`,
-        { version: formatVersion(version), replicas: String(count) },
-      );
-    }
-    return holders().count;
+  async acknowledge(ticket: CommitTicket, options: AckOptions): Promise<WriteOutcome> {
+    return this.#writing().acknowledge(ticket, options);
+  }
+
+  get meshName(): string {
+    return this.#options.meshName;
+  }
+
+  get standing(): ReplicaStanding {
+    return this.#reading().host.active.replica;
+  }
+
+  until(condition: () => boolean, signal: AbortSignal): Promise<void> {
+    return this.#reading().until(condition, signal);
+  }
+
+  watch(request: LocalWatchRequest): LocalWatch {
+    return this.#watches.open(this.#reading(), request);
   }
 
   status(): StatusReport {
@@ -284,9 +289,10 @@ export class ServedReplica implements LocalReplica {
   }
 
   async removeMember(id: ReplicaId, force: boolean, signal: AbortSignal): Promise<void> {
-    const run = this.#writing();
+    const commits = this.#writing();
+    const { run } = commits;
     for (let tries = 0; tries < PULL_TRIES_MAX; tries += 1) {
-      await this.#admit(run, signal);
+      await commits.admit(signal);
       const { generation, replica } = run.host.active;
       const group = replica.groupNumber;
       const result = run.host.change(Date.now(), ({ peering }) => peering.remove(id, force, Date.now()));
@@ -310,24 +316,4 @@ export class ServedReplica implements LocalReplica {
     await this.#run?.stop();
     await this.#run?.database.close();
   }
-}
-
-/** Returns whether there was a live entry; throws when the condition does not hold. */
-function checkCondition(entry: Entry | undefined, write: LocalWrite, index: number, nowMs: number): boolean {
-  const live = isLive(entry, nowMs) ? entry : undefined;
-  const { condition } = write;
-  if (condition === undefined) return live !== undefined;
-  const current = live === undefined ? undefined : formatVersion(live.winner);
-  const holds =
-    condition.kind === "absent"
-      ? current === undefined
-      : condition.kind === "present"
-        ? current !== undefined
-        : current === formatVersion(condition.version);
-  if (holds) return live !== undefined;
-  const found = current === undefined ? "the key is absent" : `its version is ${current}`;
-  throw new MeshkvError("CONDITION_FAILED", `the condition does not hold on this replica: ${found}`, {
-    index: String(index),
-    ...(current === undefined ? {} : { version: current }),
-  });
 }

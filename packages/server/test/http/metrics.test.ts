@@ -1,0 +1,82 @@
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { Mesh } from "@meshkv/protocol";
+import { eventually } from "@meshkv/testing";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseAddress } from "../../src/index.ts";
+import { call as callGrpc, testClient } from "../grpc-client.ts";
+import { call, type HttpTestServer, startHttpTestServer } from "./http-server.ts";
+
+const DEPLOY = fileURLToPath(new URL("../../../../deploy/", import.meta.url));
+
+let a: HttpTestServer;
+let b: HttpTestServer;
+beforeAll(async () => {
+  a = await startHttpTestServer();
+  b = await startHttpTestServer({ peers: [a.server.address] });
+  await eventually("they have met", () => {
+    expect(b.server.members().map(({ state }) => state)).toContain("connected");
+  });
+});
+afterAll(async () => {
+  await Promise.all([a.stop(), b.stop()]);
+});
+
+/** Samples by name and labels. */
+async function samples({ base }: HttpTestServer): Promise<Map<string, number>> {
+  const { status, headers, text } = await call(base, "/metrics");
+  expect([status, headers.get("content-type")]).toEqual([200, expect.stringContaining("text/plain")]);
+  const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return new Map(
+    lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ")))]),
+  );
+}
+
+describe("metrics", () => {
+  it("count operations of both doors by kind and result", async () => {
+    await call(b.base, "/v1/kv/a", { method: "PUT", body: "1" });
+    await call(b.base, "/v1/kv/none");
+    const result = parseAddress(b.server.address);
+    if ("problem" in result) throw new Error(result.problem);
+    const client = testClient(result.address);
+    await callGrpc(client, Mesh.method.listMembers, {});
+    await expect(callGrpc(client, Mesh.method.removeMember, { replicaId: "x" })).rejects.toThrow(
+      "replica_id",
+    );
+    client.close();
+    const found = await samples(b);
+    const count = (door: string, operation: string, outcome: string) =>
+      found.get(`meshkv_operations_total{door="${door}",operation="${operation}",result="${outcome}"}`);
+    expect(count("http", "set", "OK")).toBe(1);
+    expect(count("http", "get", "NOT_FOUND")).toBe(1);
+    expect(count("grpc", "list-members", "OK")).toBe(1);
+    expect(count("grpc", "remove-member", "INVALID_ARGUMENT")).toBe(1);
+    expect(found.get('meshkv_operation_duration_seconds_count{door="http",operation="set"}')).toBe(1);
+    expect(found.get("meshkv_commit_group_writes_sum")).toBeGreaterThan(0);
+    expect(found.get('meshkv_link_bytes_total{direction="sent"}')).toBeGreaterThan(0);
+    expect(found.get('meshkv_state{state="ready"}')).toBe(1);
+  });
+
+  it("tell of other members and of what is in the tables", async () => {
+    await call(b.base, "/v1/kv/gone", { method: "PUT", body: "1" });
+    await call(b.base, "/v1/kv/gone", { method: "DELETE" });
+    const member = `{member="${a.server.replicaId}"}`;
+    await eventually("they are told", async () => {
+      const found = await samples(b);
+      expect(found.get(`meshkv_member_connected${member}`)).toBe(1);
+      expect(found.get(`meshkv_member_lag_records${member}`)).toBeGreaterThanOrEqual(0);
+      expect(found.get("meshkv_keys")).toBe(1);
+      expect(found.get("meshkv_tombstones")).toBeGreaterThanOrEqual(0);
+      expect(found.get("meshkv_conflicts")).toBe(0);
+    });
+  });
+
+  it.each(["grafana-dashboard.json", "alerts.yaml"])("of %s all exist", async (file) => {
+    await call(b.base, "/v1/kv/a");
+    const text = await readFile(`${DEPLOY}${file}`, "utf8");
+    const named = new Set(text.match(/\b(meshkv|process|nodejs)_[a-z0-9_]+/g));
+    expect(named.size).toBeGreaterThan(5);
+    const known = new Set([...(await samples(b)).keys()].map((sample) => sample.replace(/\{.*/, "")));
+    expect([...named].filter((name) => !known.has(name))).toEqual([]);
+  });
+});
