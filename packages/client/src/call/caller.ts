@@ -1,0 +1,280 @@
+/**
+ * One call, on as many replicas as it takes and may take.
+ *
+ * A read may be made anywhere, again and again. An unconditional write may too: it carries an id, by which a replica knows it
+ * again, and written twice it is still what was asked for. A conditional write that may have been done is only ever
+ * repeated on the same replica, where its id finds the first outcome; elsewhere its condition would be another question.
+ */
+import { setMaxListeners } from "node:events";
+import {
+  create,
+  type DescMethod,
+  type DescMethodUnary,
+  type DeleteRequest,
+  type GetRequest,
+  KeyValue,
+  type MessageInitShape,
+  MeshkvError,
+  type MessageShape,
+  type SetRequest,
+} from "@meshkv/protocol";
+import type { Replica } from "../replicas/replica.ts";
+import type { ReplicaSet } from "../replicas/replica-set.ts";
+import { CallFailure, cancelled, withDoubt } from "./call-failure.ts";
+import type { RunningCall } from "./channel.ts";
+import { Deadlines } from "./deadlines.ts";
+import type { OperationKind } from "./pipeline.ts";
+import { RetryBudget } from "./retry-budget.ts";
+
+/** What may be done about a call that failed. */
+export type CallKind = "read" | "write" | "conditional";
+
+/** How one call is to be made. */
+export interface CallPlan {
+  readonly kind: CallKind;
+  /** When to give up, as `Date.now()`. */
+  readonly deadlineMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Asked first, while it is well. */
+  readonly preferred?: Replica | undefined;
+  /** Whether the call carries a session: another replica may have to wait for it, so nobody is waited for too long. */
+  readonly hasSession?: boolean;
+}
+
+/** A reply, and who gave it. */
+export interface Answer<Reply> {
+  readonly reply: Reply;
+  readonly replica: Replica;
+}
+
+/** How a client makes calls. */
+export interface CallerOptions {
+  /** Whether calls in great number share a stream. */
+  readonly pipelining: boolean;
+  /** Ask each replica at most once, and say at once when none can be reached. */
+  readonly once: boolean;
+  /** Told when a call goes on to another replica. */
+  readonly onRetry: (failure: MeshkvError, next: Replica | undefined) => void;
+}
+
+/** With fewer calls under way on a replica, a stream has nothing to gather. */
+const PIPELINE_FROM = 8;
+/** A greater value would hold up what comes behind it. */
+const PIPELINED_BYTES_MAX = 64 * 1024;
+/** How long one replica may be waited for to have what a session has seen, while there are others. */
+const SESSION_ATTEMPT_MS = 1500;
+const BACKOFF_MS_MIN = 20;
+const BACKOFF_MS_MAX = 500;
+
+/** Makes the calls of one client. */
+export class Caller {
+  readonly replicas: ReplicaSet;
+  readonly #options: CallerOptions;
+  readonly #deadlines = new Deadlines();
+  readonly #budget = new RetryBudget(performance.now());
+
+  constructor(replicas: ReplicaSet, options: CallerOptions) {
+    this.replicas = replicas;
+    this.#options = options;
+  }
+
+  /** Makes a call; rejects with MeshkvError. */
+  async call<Method extends DescMethodUnary>(
+    method: Method,
+    request: MessageInitShape<Method["input"]>,
+    plan: CallPlan,
+  ): Promise<Answer<MessageShape<Method["output"]>>> {
+    const message = create<Method["input"]>(method.input, request);
+    this.#budget.earn();
+    const tried = new Set<Replica>();
+    // Some attempt broke off: the write may have been done, whatever the later ones say.
+    let inDoubt = false;
+    let bound: Replica | undefined;
+    for (let round = 0; ; ) {
+      const replica = bound ?? this.#choose(plan, tried);
+      if (plan.signal?.aborted === true) throw cancelled(plan.signal);
+      if (this.replicas.isClosed) throw new MeshkvError("CANCELLED", "the client is closed");
+      if (replica === undefined) throw new MeshkvError("UNAVAILABLE", "no replica is known");
+      const failure = await this.#attempt(method, message, replica, plan, tried.size === 0);
+      if (!(failure instanceof CallFailure)) return { reply: failure, replica };
+      if (this.replicas.isClosed) throw new MeshkvError("CANCELLED", "the client is closed");
+      if (failure.fate === "unknown") {
+        inDoubt = true;
+        if (plan.kind === "conditional") bound = replica;
+      }
+      tried.add(replica);
+      this.#noteRefusal(failure, replica, plan);
+      const isRound = bound !== undefined || this.replicas.all.every((each) => tried.has(each));
+      if (!this.#mayRetry(failure, plan, isRound, replica)) throw this.#verdict(failure, plan, inDoubt);
+      this.#options.onRetry(failure.error, bound ?? this.#choose(plan, tried));
+      if (!isRound) continue;
+      tried.clear();
+      await this.#backOff(round, plan);
+      round += 1;
+      // A member that was removed does not come back under its id: nobody will ever tell what became of the write.
+      if (Date.now() >= plan.deadlineMs || bound?.isRetired === true)
+        throw this.#verdict(failure, plan, inDoubt);
+    }
+  }
+
+  /** The replica for the next attempt, sessions' and recent writes' own first. */
+  #choose({ preferred, kind }: CallPlan, tried: ReadonlySet<Replica>): Replica | undefined {
+    const isWrite = kind !== "read";
+    if (preferred !== undefined && !preferred.isRetired && !tried.has(preferred)) {
+      const mayServe = !isWrite || preferred.takesWrites(performance.now());
+      if (preferred.health === "well" && mayServe) return preferred;
+    }
+    return this.replicas.choose(isWrite, tried);
+  }
+
+  /** A reply, or why there is none. Rejects only when the caller gave up. */
+  async #attempt<Method extends DescMethodUnary>(
+    method: Method,
+    message: MessageShape<Method["input"]>,
+    replica: Replica,
+    plan: CallPlan,
+    isFirst: boolean,
+  ): Promise<MessageShape<Method["output"]> | CallFailure> {
+    const others = this.replicas.all.length - 1;
+    const nowMs = Date.now();
+    // One that cannot be connected to must not use up the time of the others.
+    const share =
+      others > 0 ? Math.max(1, Math.ceil((plan.deadlineMs - nowMs) / 2)) : Number.POSITIVE_INFINITY;
+    const connectByMs = Math.min(plan.deadlineMs, nowMs + share);
+    if (!replica.channel.isReady) {
+      const problem = await replica.channel.connect(connectByMs, plan.signal);
+      if (plan.signal?.aborted === true) throw cancelled(plan.signal);
+      if (problem !== undefined) {
+        replica.broke(problem);
+        return new CallFailure(problem, "unsent");
+      }
+    }
+    const isShort = plan.hasSession === true && others > 0;
+    const deadlineMs = isShort ? Math.min(plan.deadlineMs, Date.now() + SESSION_ATTEMPT_MS) : plan.deadlineMs;
+    const startedAtMs = performance.now();
+    try {
+      const call = this.#start(method, message, replica, deadlineMs, isFirst);
+      const reply = await withSignal(replica.host(call, plan.kind !== "conditional"), call, plan.signal);
+      const endedAtMs = performance.now();
+      replica.heard(endedAtMs);
+      // Writes wait for disks and other replicas, and sessions for what is on its way: that is not how near a replica is.
+      if (plan.kind === "read" && !isShort) replica.latency.observe(endedAtMs - startedAtMs, endedAtMs);
+      return reply;
+    } catch (failure) {
+      if (!(failure instanceof CallFailure)) throw failure;
+      return this.#explained(failure, replica, isShort && deadlineMs < plan.deadlineMs);
+    }
+  }
+
+  #explained(failure: CallFailure, replica: Replica, wasShort: boolean): CallFailure {
+    const { fate, error } = failure;
+    if (fate === "refused" || fate === "final") replica.heard(performance.now());
+    if (
+      fate === "unknown" &&
+      error.code === "UNAVAILABLE" &&
+      replica.health === "well" &&
+      !replica.isRetired
+    ) {
+      // The connection may have been closed in good order: whether the replica is well, it is asked at once.
+      void replica.check();
+    }
+    if (!wasShort || error.code !== "DEADLINE_EXCEEDED") return failure;
+    return new CallFailure(error, "unknown");
+  }
+
+  #start<Method extends DescMethodUnary>(
+    method: Method,
+    message: MessageShape<Method["input"]>,
+    replica: Replica,
+    deadlineMs: number,
+    isFirst: boolean,
+  ): RunningCall<MessageShape<Method["output"]>> {
+    const isBusy = replica.inFlight >= PIPELINE_FROM;
+    if (this.#options.pipelining && isBusy && isFirst && replica.pipeline.isSupported) {
+      const operation = operationOf(method, message);
+      if (operation !== undefined) {
+        const call = replica.pipeline.submit(operation.kind, operation.bytes);
+        // The kind of the operation decides the kind of its reply.
+        const bound: RunningCall<unknown> = this.#deadlines.bound(call, deadlineMs, replica.address);
+        return bound as RunningCall<MessageShape<Method["output"]>>;
+      }
+    }
+    return replica.channel.unary(method, message, deadlineMs);
+  }
+
+  #mayRetry({ fate, error }: CallFailure, plan: CallPlan, isRound: boolean, from: Replica): boolean {
+    if (fate === "final" || plan.signal?.aborted === true) return false;
+    if (this.#options.once && (isRound || (fate === "unknown" && plan.kind !== "read"))) return false;
+    if (Date.now() >= plan.deadlineMs || error.code === "CANCELLED") return false;
+    // Leaving a sick replica for one that is well adds nothing to the load of either.
+    if (!isRound && from.health === "sick") return true;
+    return this.#budget.take(performance.now());
+  }
+
+  #noteRefusal({ fate, error }: CallFailure, replica: Replica, { kind }: CallPlan): void {
+    if (fate !== "refused" || kind === "read") return;
+    if (error.code === "STORAGE_FULL" || error.code === "CLOCK_SKEW") replica.refusedWrite(performance.now());
+  }
+
+  #verdict({ error }: CallFailure, { kind, signal }: CallPlan, inDoubt: boolean): MeshkvError {
+    if (signal?.aborted === true) return cancelled(signal);
+    return inDoubt && kind !== "read" ? withDoubt(error) : error;
+  }
+
+  /** Waits a little, or until some replica is well again; longer each round, and never in step with others. */
+  async #backOff(round: number, { deadlineMs, signal }: CallPlan): Promise<void> {
+    const ceilingMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** round);
+    const pauseMs = ceilingMs * (0.5 + 0.5 * Math.random());
+    const leftMs = Math.max(0, deadlineMs - Date.now());
+    await this.replicas.changed(Math.min(pauseMs, leftMs), signal);
+  }
+}
+
+/** What of a call a pipeline can carry, and about how many bytes. */
+function operationOf(
+  method: DescMethod,
+  message: unknown,
+): { readonly kind: OperationKind; readonly bytes: number } | undefined {
+  switch (method) {
+    case KeyValue.method.get: {
+      const value = message as GetRequest;
+      return { kind: { case: "get", value }, bytes: value.key.length };
+    }
+    case KeyValue.method.set: {
+      const value = message as SetRequest;
+      const bytes = value.key.length + value.value.length;
+      return bytes > PIPELINED_BYTES_MAX ? undefined : { kind: { case: "set", value }, bytes };
+    }
+    case KeyValue.method.delete: {
+      const value = message as DeleteRequest;
+      if (value.target.case !== "key") return undefined;
+      return { kind: { case: "delete", value }, bytes: value.target.value.length };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Callers may give many calls one signal: that is no leak, and not worth a warning. */
+function listenTo(signal: AbortSignal, onAbort: () => void): void {
+  setMaxListeners(0, signal);
+  signal.addEventListener("abort", onAbort, { once: true });
+}
+
+/** Cancels a call when the caller gives up. */
+async function withSignal<Reply>(
+  reply: Promise<Reply>,
+  call: RunningCall<Reply>,
+  signal: AbortSignal | undefined,
+): Promise<Reply> {
+  if (signal === undefined) return reply;
+  return new Promise<Reply>((resolve, reject) => {
+    const onAbort = (): void => {
+      call.cancel();
+      reject(cancelled(signal));
+    };
+    if (signal.aborted) onAbort();
+    listenTo(signal, onAbort);
+    reply.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}

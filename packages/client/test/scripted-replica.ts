@@ -1,0 +1,172 @@
+/** A replica that answers as a test tells it to: real gRPC on loopback, nothing behind it. */
+import { Buffer } from "node:buffer";
+import { randomBytes } from "node:crypto";
+import {
+  Metadata,
+  Server,
+  ServerCredentials,
+  type sendUnaryData,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+} from "@grpc/grpc-js";
+import {
+  create,
+  type DescMethod,
+  errorToGrpc,
+  Health,
+  HealthCheckResponse_ServingStatus as ServingStatus,
+  KeyValue,
+  type Member,
+  MemberSchema,
+  Member_State,
+  Mesh,
+  MeshkvError,
+  type MessageInitShape,
+  type MessageShape,
+  methodCodec,
+  type PipelineRequest,
+  type PipelineResponse,
+  PipelineResponseSchema,
+  type SetRequest,
+  STATUS_DETAILS_KEY,
+} from "@meshkv/protocol";
+
+/** What to do with a set: answer a version, refuse, never answer, or cut the connection. */
+export type SetScript = "answer" | "hang" | "cut" | MeshkvError;
+
+/** One running replica. */
+export class ScriptedReplica {
+  readonly replicaId: string;
+  /** Sets that came, in order, over calls and pipelines. */
+  readonly sets: SetRequest[] = [];
+  /** Gets that came. */
+  gets = 0;
+  /** Messages that came over pipelines. */
+  pipelineMessages = 0;
+  /** What the next sets meet; the last one stays. Replicas may share one script. */
+  script: SetScript[] = ["answer"];
+  isServing = true;
+  others: ScriptedReplica[] = [];
+  address = "";
+  #server = new Server();
+  #version = 0;
+
+  private constructor(replicaId: string) {
+    this.replicaId = replicaId;
+  }
+
+  /** Starts replicas that are each other's members. */
+  static async mesh(count: number): Promise<ScriptedReplica[]> {
+    const replicas = Array.from({ length: count }, () => new ScriptedReplica(randomBytes(8).toString("hex")));
+    for (const replica of replicas) replica.others = replicas.filter((other) => other !== replica);
+    await Promise.all(replicas.map((replica) => replica.start()));
+    return replicas;
+  }
+
+  /** Listens, on the port that it had before if it had one. */
+  async start(): Promise<void> {
+    this.#server = new Server();
+    this.#register(Health.method.check, () => ({
+      status: this.isServing ? ServingStatus.SERVING : ServingStatus.NOT_SERVING,
+    }));
+    this.#register(Mesh.method.listMembers, () => ({ members: this.#members() }));
+    this.#register(KeyValue.method.get, () => {
+      this.gets += 1;
+      return {};
+    });
+    this.#register(KeyValue.method.set, (request) => this.#set(request));
+    const codec = methodCodec(KeyValue.method.pipeline);
+    this.#server.register(
+      codec.path,
+      (stream: ServerDuplexStream<PipelineRequest, PipelineResponse>) => this.#pipeline(stream),
+      codec.responseSerialize,
+      codec.requestDeserialize,
+      "bidi",
+    );
+    const port = await new Promise<number>((resolve, reject) => {
+      const address = this.address === "" ? "127.0.0.1:0" : this.address;
+      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+        if (error === null) resolve(bound);
+        else reject(error);
+      });
+    });
+    this.address = `127.0.0.1:${port}`;
+  }
+
+  /** Cuts every connection, and listens no more. */
+  stop(): void {
+    this.#server.forceShutdown();
+  }
+
+  #members(): Member[] {
+    return [this as ScriptedReplica, ...this.others].map(({ replicaId, address }) =>
+      create(MemberSchema, {
+        replicaId,
+        address,
+        state: replicaId === this.replicaId ? Member_State.SELF : Member_State.CONNECTED,
+      }),
+    );
+  }
+
+  async #set(request: SetRequest): Promise<MessageInitShape<typeof KeyValue.method.set.output>> {
+    this.sets.push(request);
+    const script = this.script.length > 1 ? this.script.shift() : this.script[0];
+    if (script instanceof MeshkvError) throw script;
+    if (script === "cut") this.stop();
+    if (script !== "answer") return new Promise(() => undefined);
+    this.#version += 1;
+    return { version: this.#version.toString(16).padStart(32, "0"), replicas: 1 };
+  }
+
+  #pipeline(stream: ServerDuplexStream<PipelineRequest, PipelineResponse>): void {
+    stream.on("data", ({ operations }: PipelineRequest) => {
+      this.pipelineMessages += 1;
+      for (const { id, kind } of operations) {
+        if (kind.case === "get") {
+          this.gets += 1;
+          stream.write(
+            create(PipelineResponseSchema, { results: [{ id, kind: { case: "get", value: {} } }] }),
+          );
+        } else if (kind.case === "set") {
+          void this.#set(kind.value).then((value) => {
+            stream.write(create(PipelineResponseSchema, { results: [{ id, kind: { case: "set", value } }] }));
+          });
+        }
+      }
+    });
+    stream.on("end", () => stream.end());
+    stream.on("error", () => undefined);
+  }
+
+  #register<Method extends DescMethod>(
+    method: Method,
+    handler: (
+      request: MessageShape<Method["input"]>,
+    ) => MessageInitShape<Method["output"]> | Promise<MessageInitShape<Method["output"]>>,
+  ): void {
+    const codec = methodCodec(method);
+    type Reply = MessageShape<Method["output"]>;
+    const answer = async (
+      call: ServerUnaryCall<MessageShape<Method["input"]>, Reply>,
+      reply: sendUnaryData<Reply>,
+    ): Promise<void> => {
+      try {
+        reply(null, create<Method["output"]>(method.output, await handler(call.request)));
+      } catch (error) {
+        if (!(error instanceof MeshkvError)) throw error;
+        const { code, message, details } = errorToGrpc(error);
+        const metadata = new Metadata();
+        metadata.set(STATUS_DETAILS_KEY, Buffer.from(details));
+        reply({ code, details: message, metadata });
+      }
+    };
+    this.#server.register(
+      codec.path,
+      (call: ServerUnaryCall<MessageShape<Method["input"]>, Reply>, reply: sendUnaryData<Reply>) =>
+        void answer(call, reply),
+      codec.responseSerialize,
+      codec.requestDeserialize,
+      "unary",
+    );
+  }
+}
