@@ -4,12 +4,13 @@ import { type Address, DEFAULT_ADDRESS, parseAddress, parseDuration } from "@mes
 import { type Command, Option } from "commander";
 import type { CliContext } from "./cli-context.ts";
 import { Connection } from "./connection.ts";
+import { SessionFile, type SessionOptions } from "./session-file.ts";
 
 const TIMEOUT_DEFAULT = "10s";
 const TIMEOUT_BOUNDS = { min: 1, max: 24 * 3600 * 1000 };
 
 /** The flags of every client verb, as commander hands them over. */
-export interface ClientOptions {
+export interface ClientOptions extends SessionOptions {
   readonly ip?: readonly string[];
   readonly json?: boolean;
   readonly timeout?: string;
@@ -46,15 +47,19 @@ export async function withConnection(
 ): Promise<void> {
   context.wantsJson = options.json === true;
   const { environment } = context.terminal;
+  const { sessionFile } = options;
+  const session = sessionFile === undefined ? undefined : await SessionFile.open(sessionFile);
   const connection = new Connection(addressesOf(options, environment["MESHKV_IP"]), {
     timeoutMs: timeoutOf(options, environment["MESHKV_TIMEOUT"]),
     signal: context.stop.polite,
     onSkip: (text) => context.terminal.note(`meshkv: ${text}`),
+    session,
   });
   try {
     await action(connection);
   } finally {
     connection.close();
+    await session?.save();
   }
 }
 

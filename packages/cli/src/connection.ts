@@ -1,31 +1,13 @@
-import { Buffer } from "node:buffer";
-import {
-  type CallOptions,
-  Client,
-  connectivityState,
-  credentials,
-  Metadata,
-  type ServiceError,
-} from "@grpc/grpc-js";
+import { CallFailure, Channel } from "@meshkv/client";
 import {
   create,
   type DescMethod,
-  errorFromGrpc,
-  GRPC_STATUS,
-  type GrpcError,
   MeshkvError,
   type MessageInitShape,
   type MessageShape,
-  methodCodec,
-  STATUS_DETAILS_KEY,
 } from "@meshkv/protocol";
 import { type Address, formatAddress } from "@meshkv/server";
-
-/** Replies may hold the greatest value that a server can be told to take, and its key and frame. */
-const REPLY_BYTES_MAX = 72 * 1024 * 1024;
-
-/** Codes with which a replica refuses before it does anything; another one may serve. */
-const REFUSALS: ReadonlySet<string> = new Set(["UNAVAILABLE", "SESSION_NOT_MET", "CLOCK_SKEW"]);
+import type { SessionFile } from "./session-file.ts";
 
 /** How calls are made. */
 export interface ConnectionOptions {
@@ -35,6 +17,8 @@ export interface ConnectionOptions {
   readonly signal: AbortSignal;
   /** Told when an address is given up for the next. */
   readonly onSkip: (text: string) => void;
+  /** The session that all calls belong to, where they can. */
+  readonly session?: SessionFile | undefined;
 }
 
 /** Whether a call may be made again when nobody knows if it was served. */
@@ -47,7 +31,7 @@ export type CallKind = "read" | "write";
 export class Connection {
   readonly #addresses: readonly string[];
   readonly #options: ConnectionOptions;
-  readonly #clients = new Map<string, Client>();
+  readonly #channels = new Map<string, Channel>();
   #preferred = 0;
 
   /** The addresses, best first; at least one. */
@@ -68,12 +52,21 @@ export class Connection {
     kind: CallKind,
   ): Promise<MessageShape<Method["output"]>> {
     const deadlineMs = Date.now() + this.#options.timeoutMs;
-    const message = create<Method["input"]>(method.input, request);
+    const { session } = this.#options;
+    const message = create<Method["input"]>(method.input, session?.into(method, request) ?? request);
     const failures: MeshkvError[] = [];
     for (let tried = 0; tried < this.#addresses.length; tried += 1) {
       const remaining = this.#addresses.length - tried;
-      const outcome = await this.#attempt(method, message, kind, deadlineMs, remaining);
-      if (!(outcome instanceof MeshkvError)) return outcome.reply;
+      const outcome = await this.#attempt(method, message, kind, deadlineMs, remaining).catch(
+        (error: unknown) => {
+          if (error instanceof MeshkvError) session?.take(error);
+          throw error;
+        },
+      );
+      if (!(outcome instanceof MeshkvError)) {
+        session?.take(outcome.reply);
+        return outcome.reply;
+      }
       failures.push(outcome);
       this.#preferred = (this.#preferred + 1) % this.#addresses.length;
       if (remaining > 1) this.#options.onSkip(`${outcome.message}; trying ${this.address}`);
@@ -81,10 +74,70 @@ export class Connection {
     throw unreachable(failures);
   }
 
+  /**
+   * Makes a call that is answered by a stream, at the first replica that can be reached. It has no deadline; leaving the
+   * loop cancels it. Throws MeshkvError.
+   */
+  async *stream<Method extends DescMethod>(
+    method: Method,
+    request: MessageInitShape<Method["input"]>,
+  ): AsyncGenerator<MessageShape<Method["output"]>> {
+    const channel = await this.#reach();
+    const { session } = this.#options;
+    const message = create<Method["input"]>(method.input, session?.into(method, request) ?? request);
+    const { signal } = this.#options;
+    if (signal.aborted) throw cancelled();
+    const replies = new Replies<MessageShape<Method["output"]>>();
+    const stream = channel.stream(method, message, {
+      onReply: (reply) => {
+        stream.pause();
+        replies.add({ reply });
+      },
+      onEnd: (failure) => replies.add({ failure }),
+    });
+    const onAbort = (): void => replies.add({ failure: undefined });
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      for (;;) {
+        const next = await replies.next();
+        if (signal.aborted) throw cancelled();
+        if ("failure" in next) {
+          if (next.failure === undefined) return;
+          throw next.failure.error;
+        }
+        yield next.reply;
+        stream.resume();
+      }
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      stream.cancel();
+    }
+  }
+
+  /** Connects to the first replica that can be reached. */
+  async #reach(): Promise<Channel> {
+    const deadlineMs = Date.now() + this.#options.timeoutMs;
+    const failures: MeshkvError[] = [];
+    for (let remaining = this.#addresses.length; remaining > 0; remaining -= 1) {
+      const channel = this.#channelFor(this.address);
+      const problem = await this.#connect(channel, deadlineMs, remaining);
+      if (problem === undefined) return channel;
+      failures.push(problem);
+      this.#preferred = (this.#preferred + 1) % this.#addresses.length;
+      if (remaining > 1) this.#options.onSkip(`${problem.message}; trying ${this.address}`);
+    }
+    throw unreachable(failures);
+  }
+
+  /** Tries the next address first from now on. */
+  preferNext(): void {
+    this.#preferred = (this.#preferred + 1) % this.#addresses.length;
+  }
+
   /** Closes every connection. */
   close(): void {
-    for (const client of this.#clients.values()) client.close();
-    this.#clients.clear();
+    for (const channel of this.#channels.values()) channel.close();
+    this.#channels.clear();
   }
 
   /** Returns the reply, or the error that lets the next replica be tried; throws any other. */
@@ -95,149 +148,67 @@ export class Connection {
     deadlineMs: number,
     remaining: number,
   ): Promise<{ readonly reply: MessageShape<Method["output"]> } | MeshkvError> {
-    const { address } = this;
-    const client = this.#clientFor(address);
+    const channel = this.#channelFor(this.address);
     const { signal } = this.#options;
-    const connectDeadlineMs = Date.now() + Math.max(0, deadlineMs - Date.now()) / remaining;
-    const problem = await connect(client, address, connectDeadlineMs, signal);
+    const problem = await this.#connect(channel, deadlineMs, remaining);
     if (problem !== undefined) return problem;
+    const call = channel.unary(method, message, deadlineMs);
+    signal.addEventListener("abort", call.cancel, { once: true });
+    if (signal.aborted) call.cancel();
     try {
-      return { reply: await callUnary(client, method, message, deadlineMs, signal) };
-    } catch (error) {
-      if (!isServiceError(error)) throw error;
-      const failure = toGrpcError(error);
-      const translated = errorFromGrpc(failure, address);
-      const isRefusal = failure.details !== undefined && REFUSALS.has(translated.code);
-      if (isRefusal || (kind === "read" && translated.code === "UNAVAILABLE")) return translated;
-      throw kind === "write" && isUncertain(failure, translated) ? withDoubt(translated) : translated;
+      return { reply: await call.reply };
+    } catch (failure) {
+      if (!(failure instanceof CallFailure)) throw failure;
+      if (signal.aborted) throw cancelled();
+      const { fate, error } = failure;
+      if (fate === "refused" || (kind === "read" && error.code === "UNAVAILABLE")) return error;
+      throw kind === "write" && fate === "unknown" ? withDoubt(error) : error;
+    } finally {
+      signal.removeEventListener("abort", call.cancel);
     }
   }
 
-  #clientFor(address: string): Client {
-    const known = this.#clients.get(address);
-    if (known !== undefined) return known;
-    const client = new Client(address, credentials.createInsecure(), {
-      "grpc.max_receive_message_length": REPLY_BYTES_MAX,
-      // Repeating a call is decided here, where it is known what may be repeated.
-      "grpc.enable_retries": 0,
-      // A proxy for the web, set in the environment, is not the way to a peer.
-      "grpc.enable_http_proxy": 0,
-    });
-    this.#clients.set(address, client);
-    return client;
-  }
-}
-
-/** Waits until the client is connected; returns what is wrong when it cannot be. */
-async function connect(
-  client: Client,
-  address: string,
-  deadlineMs: number,
-  signal: AbortSignal,
-): Promise<MeshkvError | undefined> {
-  const channel = client.getChannel();
-  for (;;) {
+  /** Returns what is wrong when there can be no connection within this one's share of the time. */
+  async #connect(channel: Channel, deadlineMs: number, remaining: number): Promise<MeshkvError | undefined> {
+    const { signal } = this.#options;
+    const shareMs = Math.max(0, deadlineMs - Date.now()) / remaining;
+    const problem = await channel.connect(Date.now() + shareMs, signal);
     if (signal.aborted) throw cancelled();
-    const state = channel.getConnectivityState(true);
-    if (state === connectivityState.READY) return undefined;
-    if (state === connectivityState.TRANSIENT_FAILURE) return explainFailure(client, address, deadlineMs);
-    const changed = await stateChange(client, state, deadlineMs, signal);
-    if (!changed) return new MeshkvError("UNAVAILABLE", `cannot reach ${address}: the host does not answer`);
+    return problem;
+  }
+
+  #channelFor(address: string): Channel {
+    const known = this.#channels.get(address);
+    if (known !== undefined) return known;
+    const channel = new Channel(address);
+    this.#channels.set(address, channel);
+    return channel;
   }
 }
 
-/** Resolves with false at the deadline. */
-function stateChange(
-  client: Client,
-  state: connectivityState,
-  deadlineMs: number,
-  signal: AbortSignal,
-): Promise<boolean> {
-  return new Promise((resolve) => {
-    const onAbort = (): void => resolve(true);
-    signal.addEventListener("abort", onAbort, { once: true });
-    client.getChannel().watchConnectivityState(state, deadlineMs, (error) => {
-      signal.removeEventListener("abort", onAbort);
-      resolve(error === undefined);
-    });
-  });
-}
+/** A reply of a stream, or its end. */
+type Arrival<Reply> = { readonly reply: Reply } | { readonly failure: CallFailure | undefined };
 
-/** The channel's state does not say why it failed; a call on it does, and is not sent. */
-async function explainFailure(
-  client: Client,
-  address: string,
-  deadlineMs: number,
-): Promise<MeshkvError | undefined> {
-  const failure = await new Promise<GrpcError | undefined>((resolve) => {
-    const options: CallOptions = { deadline: deadlineMs };
-    client.makeUnaryRequest("/", sameBytes, sameBytes, NOTHING, new Metadata(), options, (error) => {
-      resolve(error === null ? undefined : toGrpcError(error));
-    });
-  });
-  // Any other answer came from a server: the connection has been made meanwhile.
-  if (failure?.code !== GRPC_STATUS.UNAVAILABLE) return undefined;
-  const { message, metadata } = errorFromGrpc(failure, address);
-  const text = message.startsWith("cannot reach") ? message : `cannot reach ${address}: ${message}`;
-  return new MeshkvError("UNAVAILABLE", text, metadata);
-}
+/** What of a stream has arrived and was not taken yet. */
+class Replies<Reply> {
+  #queue: Arrival<Reply>[] = [];
+  #wake = (): void => undefined;
 
-const NOTHING = Buffer.alloc(0);
+  add(arrival: Arrival<Reply>): void {
+    this.#queue.push(arrival);
+    this.#wake();
+  }
 
-function sameBytes(bytes: Buffer): Buffer {
-  return bytes;
-}
-
-function callUnary<Method extends DescMethod>(
-  client: Client,
-  method: Method,
-  message: MessageShape<Method["input"]>,
-  deadlineMs: number,
-  signal: AbortSignal,
-): Promise<MessageShape<Method["output"]>> {
-  const { path, requestSerialize, responseDeserialize } = methodCodec(method);
-  return new Promise((resolve, reject) => {
-    const options: CallOptions = { deadline: deadlineMs };
-    const call = client.makeUnaryRequest(
-      path,
-      requestSerialize,
-      responseDeserialize,
-      message,
-      new Metadata(),
-      options,
-      (error, reply) => {
-        signal.removeEventListener("abort", onAbort);
-        if (error !== null) reject(error);
-        else if (reply === undefined) reject(new MeshkvError("INTERNAL", "the reply is empty"));
-        else resolve(reply);
-      },
-    );
-    const onAbort = (): void => call.cancel();
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) onAbort();
-  });
-}
-
-function isServiceError(error: unknown): error is ServiceError {
-  return (
-    error instanceof Error && "details" in error && "metadata" in error && error.metadata instanceof Metadata
-  );
-}
-
-function toGrpcError(error: ServiceError): GrpcError {
-  const [details] = error.metadata.get(STATUS_DETAILS_KEY);
-  return {
-    code: error.code,
-    message: error.details,
-    details: details instanceof Uint8Array ? details : undefined,
-  };
-}
-
-/** Whether the call broke off after it was sent, so that nobody here knows whether it was served. */
-function isUncertain(failure: GrpcError, error: MeshkvError): boolean {
-  return (
-    failure.details === undefined && (error.code === "UNAVAILABLE" || error.code === "DEADLINE_EXCEEDED")
-  );
+  async next(): Promise<Arrival<Reply>> {
+    for (;;) {
+      const [first, ...rest] = this.#queue;
+      this.#queue = rest;
+      if (first !== undefined) return first;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
 }
 
 function withDoubt(error: MeshkvError): MeshkvError {

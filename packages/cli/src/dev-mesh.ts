@@ -11,6 +11,10 @@ import { replicaStateText } from "./mesh-output.ts";
 import { formatTable } from "./table.ts";
 
 const HOST = "127.0.0.1";
+const HTTP_PORT_STEP = 4000;
+/** Where HTTP goes when the ports of gRPC leave no room above them. */
+const HTTP_PORT_LOW = 8000;
+const PORT_MAX = 65_535;
 const POLL_MS = 100;
 /** After this many polls without one mesh, and again after as many, it is said what is missing. */
 const POLLS_UNTIL_NOTE = 100;
@@ -29,6 +33,7 @@ export interface DevMeshOptions {
 interface Replica {
   readonly number: number;
   readonly port: number;
+  readonly httpPort: number;
   readonly address: string;
   /** Undefined: in memory. */
   readonly data: string | undefined;
@@ -40,12 +45,15 @@ interface Replica {
 export async function runDevMesh(options: DevMeshOptions, context: CliContext): Promise<void> {
   const { terminal, stop } = context;
   const { free, taken } = await findFreePorts(options.replicas, options.firstPort);
+  const http = await findFreePorts(options.replicas, httpPortBeside(free.at(-1) ?? 0, free[0] ?? 0));
   if (taken.length > 0) {
     const ports = taken.length === 1 ? `port ${taken[0]} is` : `ports ${taken.join(", ")} are`;
     terminal.note(`meshkv: ${ports} taken by something else; using ${free.join(", ")}`);
   }
   terminal.note(`meshkv: starting ${options.replicas === 1 ? "1 replica" : `${options.replicas} replicas`}`);
-  const replicas = free.map((port, index) => startReplica(index + 1, port, free, options, context));
+  const replicas = free.map((port, index) =>
+    startReplica(index + 1, { port, httpPort: http.free[index] ?? 0 }, free, options, context),
+  );
   const living = new Set(replicas);
   const watch = new AbortController();
   stop.polite.addEventListener("abort", () => watch.abort(), { once: true });
@@ -75,9 +83,16 @@ export async function runDevMesh(options: DevMeshOptions, context: CliContext): 
   context.exitCode = 1;
 }
 
+/** Where the ports of HTTP begin: as far above the first port as a server would put it, but above all others too. */
+function httpPortBeside(last: number, first: number): number {
+  const usual = first + HTTP_PORT_STEP;
+  const port = usual > last ? usual : last + 1;
+  return port + (last - first) <= PORT_MAX ? port : HTTP_PORT_LOW;
+}
+
 function startReplica(
   number: number,
-  port: number,
+  { port, httpPort }: { readonly port: number; readonly httpPort: number },
   ports: readonly number[],
   { data: folder, verbose }: DevMeshOptions,
   { terminal }: CliContext,
@@ -88,13 +103,15 @@ function startReplica(
     "server",
     "--ip",
     address,
+    "--http",
+    `${HOST}:${httpPort}`,
     ...(data === undefined ? ["--memory"] : ["--data", data]),
     ...(verbose ? ["-v"] : []),
     ...ports.filter((other) => other !== port).map((other) => `${HOST}:${other}`),
   ];
   const paint = [terminal.colors.cyan, terminal.colors.magenta, terminal.colors.blue][number % 3] ?? String;
   const onLine = (line: string): void => terminal.note(`${paint(`[${number}]`)} ${line}`);
-  return { number, port, address, data, args, server: new ChildServer({ args, onLine }) };
+  return { number, port, httpPort, address, data, args, server: new ChildServer({ args, onLine }) };
 }
 
 function deathNotice({ number, address, args }: Replica, how: string, left: number): string {
@@ -169,6 +186,7 @@ function meshIntroduction(
   const rows = Array.from(found, ([replica, status]) => [
     `[${replica.number}]`,
     replica.address,
+    `http://${HOST}:${replica.httpPort}`,
     status?.replicaId ?? "",
     replica.data ?? "in memory only",
   ]);
@@ -186,6 +204,11 @@ function meshIntroduction(
     `  npx meshkv get greeting --ip ${last}`,
     `  npx meshkv list --ip ${last}`,
     `  npx meshkv members${flag}`,
+    "",
+    "The same over HTTP:",
+    `  curl -X PUT http://${HOST}:${replicas[0]?.httpPort}/v1/kv/greeting -d hello`,
+    `  curl http://${HOST}:${replicas.at(-1)?.httpPort}/v1/kv/greeting`,
+    `  http://${HOST}:${replicas[0]?.httpPort}/docs shows every call, to be tried in a browser`,
     "",
   ].join("\n");
 }

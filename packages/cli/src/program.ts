@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import type { CliContext } from "./cli-context.ts";
 import { addClientCommand } from "./commands/client.ts";
+import { addConflictsCommand } from "./commands/conflicts.ts";
 import { addDelCommand } from "./commands/del.ts";
 import { addDevCommand } from "./commands/dev.ts";
 import { addFsckCommand } from "./commands/fsck.ts";
@@ -10,6 +11,8 @@ import { addMembersCommand } from "./commands/members.ts";
 import { addServerCommand } from "./commands/server.ts";
 import { addSetCommand } from "./commands/set.ts";
 import { addStatusCommand } from "./commands/status.ts";
+import { addVerifyCommand } from "./commands/verify.ts";
+import { addWatchCommand } from "./commands/watch.ts";
 import { explainFailure, failureLines } from "./failure.ts";
 import { packageVersion } from "./package-version.ts";
 import { OutputClosedError } from "./terminal.ts";
@@ -26,7 +29,7 @@ Examples:
   meshkv server --ip 127.0.0.1:4000 -v 127.0.0.1:4001 127.0.0.1:4002
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 a condition does not hold, 5 not reachable or not in time,
-130 interrupted. Data goes to standard output, everything else to standard error.`;
+6 a watch would have a gap, 130 interrupted. Data goes to standard output, everything else to standard error.`;
 
 /** Runs one command line (without the names of Node and script); returns the exit code. Never throws. */
 export async function runProgram(args: readonly string[], context: CliContext): Promise<number> {
@@ -70,8 +73,17 @@ function buildProgram(context: CliContext): Command {
     ...adders: ((program: Command, context: CliContext) => void)[],
   ])[] = [
     ["Servers:", addServerCommand, addDevCommand],
-    ["Data:", addGetCommand, addSetCommand, addDelCommand, addListCommand, addClientCommand],
-    ["Mesh:", addStatusCommand, addMembersCommand, addFsckCommand],
+    [
+      "Data:",
+      addGetCommand,
+      addSetCommand,
+      addDelCommand,
+      addListCommand,
+      addWatchCommand,
+      addConflictsCommand,
+      addClientCommand,
+    ],
+    ["Mesh:", addStatusCommand, addMembersCommand, addVerifyCommand, addFsckCommand],
   ];
   for (const [heading, ...adders] of groups) {
     program.commandsGroup(heading);

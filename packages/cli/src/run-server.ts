@@ -19,7 +19,10 @@ export async function runServer({ config, warnings }: LoadedConfig, context: Cli
   const ends = [stop.polite, ...(supervisor === undefined ? [] : [supervisor.gone])];
   const end = AbortSignal.any(ends);
   if (supervisor === undefined) terminal.note(await serverIntroduction(server, config, end, terminal.colors));
-  else supervisor.announce({ kind: "ready", address: server.address, replicaId: server.replicaId });
+  else {
+    const { address, httpAddress, replicaId } = server;
+    supervisor.announce({ kind: "ready", address, httpAddress, replicaId });
+  }
   const failure = await Promise.race([server.failed, aborted(end)]);
   if (failure === undefined && supervisor === undefined) terminal.note("meshkv: stopping");
   try {

@@ -32,11 +32,12 @@ export async function serverIntroduction(
   }
   const rows = [
     ["gRPC", server.address],
+    ...httpRows(server.httpAddress),
     ["data", config.data ?? "in memory only"],
     ["mesh", config.mesh],
     ["replica", server.replicaId],
     ...peerRows(config, connectedAddresses(server)),
-    ...tryRows(dialableAddress(server.address)),
+    ...tryRows(dialableAddress(server.address), server.httpAddress),
   ];
   const lines = formatTable(rows).map((line) => `  ${line}`);
   return [colors.bold(`meshkv ${packageVersion()} is up. Ctrl-C stops it.`), ...lines].join("\n");
@@ -67,10 +68,18 @@ function peerRows({ peers }: ServerConfig, connected: ReadonlySet<string>): stri
   });
 }
 
-function tryRows(address: string): string[][] {
+function httpRows(address: string | undefined): string[][] {
+  if (address === undefined) return [["HTTP", "off"]];
+  return [["HTTP", `http://${dialableAddress(address)}/docs  to try every call from a browser`]];
+}
+
+function tryRows(address: string, httpAddress: string | undefined): string[][] {
   const flag = address === "127.0.0.1:4000" ? "" : ` --ip ${address}`;
   return [
     ["try", `npx meshkv set greeting hello${flag}`],
     ["", `npx meshkv get greeting${flag}`],
+    ...(httpAddress === undefined
+      ? []
+      : [["", `curl http://${dialableAddress(httpAddress)}/v1/kv/greeting`]]),
   ];
 }

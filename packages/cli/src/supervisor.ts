@@ -9,6 +9,8 @@ export interface ReadyMessage {
   readonly kind: "ready";
   /** `host:port`. */
   readonly address: string;
+  /** `host:port` of HTTP; undefined: it is off. */
+  readonly httpAddress: string | undefined;
   readonly replicaId: string;
 }
 

@@ -11,6 +11,7 @@ const startServer = vi.hoisted(() => vi.fn<typeof ServerModule.startServer>());
 vi.mock(import("@meshkv/server"), async (importOriginal) => ({ ...(await importOriginal()), startServer }));
 
 const ADDRESS = "127.0.0.1:4711";
+const HTTP = "127.0.0.1:8711";
 
 let stops: number;
 let fail: (error: MeshkvError) => void;
@@ -19,6 +20,7 @@ beforeEach(() => {
   stops = 0;
   startServer.mockReset().mockImplementation(async () => ({
     address: ADDRESS,
+    httpAddress: HTTP,
     replicaId: "00000000000000aa",
     failed: new Promise<MeshkvError>((resolve) => {
       fail = resolve;
@@ -70,6 +72,7 @@ describe("server", () => {
     const lines = stderr.split("\n").slice(1);
     expect(lines).toEqual([
       `  gRPC     ${ADDRESS}`,
+      `  HTTP     http://${HTTP}/docs  to try every call from a browser`,
       "  data     /tmp/d",
       "  mesh     default",
       "  replica  00000000000000aa",
@@ -77,6 +80,7 @@ describe("server", () => {
       "           127.0.0.1:4002  connected",
       `  try      npx meshkv set greeting hello --ip ${ADDRESS}`,
       `           npx meshkv get greeting --ip ${ADDRESS}`,
+      `           curl http://${HTTP}/v1/kv/greeting`,
       "meshkv: stopping",
       "",
     ]);
@@ -92,7 +96,7 @@ describe("server", () => {
     const args = ["server", "--ip", "0.0.0.0:4711", "--insecure", "--memory"];
     const { stderr } = await runCli(args, { stop, onError: stopAfter("is up", stop) });
     expect(stderr).toContain(
-      "meshkv: warning: whoever can reach 0.0.0.0:4711 can read and change everything",
+      "meshkv: warning: whoever can reach 0.0.0.0:4711 or 0.0.0.0:8711 can read and change everything",
     );
     expect(stderr).toContain("meshkv: warning: everything is kept in memory");
     expect(stderr).toContain("peers    none named");
@@ -151,7 +155,9 @@ describe("server", () => {
     };
     const { exitCode, stderr } = await runCli(["server"], { supervisor });
     expect({ exitCode, stderr, stops }).toEqual({ exitCode: 0, stderr: "", stops: 1 });
-    expect(announced).toEqual([{ kind: "ready", address: ADDRESS, replicaId: "00000000000000aa" }]);
+    expect(announced).toEqual([
+      { kind: "ready", address: ADDRESS, httpAddress: HTTP, replicaId: "00000000000000aa" },
+    ]);
   });
 
   it("ends in order when it is told to while it starts", async () => {

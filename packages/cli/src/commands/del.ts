@@ -3,8 +3,11 @@ import type { Command } from "commander";
 import { bytesFromArgument } from "../byte-text.ts";
 import type { CliContext } from "../cli-context.ts";
 import { addBase64Option, addClientOptions, type ClientOptions, withConnection } from "../client-options.ts";
+import { addConcernOption, concernOf, type ConcernOptions } from "../concern-option.ts";
+import { addSessionOption } from "../session-file.ts";
 
-interface DelOptions extends ClientOptions {
+interface DelOptions extends ClientOptions, ConcernOptions {
+  readonly ifVersion?: string;
   readonly base64?: boolean;
   readonly prefix?: string;
   readonly all?: boolean;
@@ -15,6 +18,7 @@ Prints how many keys there were to delete; a key that is not there is no failure
 
 Examples:
   meshkv del greeting
+  meshkv del greeting --concern all
   meshkv del --prefix session/
   meshkv del --all`;
 
@@ -25,12 +29,13 @@ export function addDelCommand(program: Command, context: CliContext): void {
     .summary("delete a key, or every key under a prefix")
     .description("Deletes a key, or every key that begins with a prefix.")
     .option("--prefix <prefix>", "delete every key that begins with this")
-    .option("--all", "delete every key there is");
-  addClientOptions(addBase64Option(command))
+    .option("--all", "delete every key there is")
+    .option("--if-version <version>", "only if this is the key's version");
+  addClientOptions(addSessionOption(addConcernOption(addBase64Option(command))))
     .addHelpText("after", EXAMPLES)
     .action(async (keyText: string | undefined, options: DelOptions) => {
       await withConnection(context, options, async (connection) => {
-        const request = requestFor(keyText, options);
+        const request = { ...requestFor(keyText, options), ...concernOf(options) };
         const reply = await connection.call(KeyValue.method.delete, request, "write");
         const deleted = Number(reply.deleted);
         if (options.json === true) await context.terminal.writeJson({ deleted, version: reply.version });
@@ -41,7 +46,7 @@ export function addDelCommand(program: Command, context: CliContext): void {
 
 function requestFor(
   keyText: string | undefined,
-  { prefix, all, base64 = false }: DelOptions,
+  { prefix, all, base64 = false, ifVersion }: DelOptions,
 ): MessageInitShape<typeof DeleteRequestSchema> {
   if (keyText !== undefined && (prefix !== undefined || all === true)) {
     throw new MeshkvError(
@@ -50,7 +55,12 @@ function requestFor(
     );
   }
   if (keyText !== undefined) {
-    return { target: { case: "key", value: bytesFromArgument(keyText, base64, "key") } };
+    const target = { case: "key" as const, value: bytesFromArgument(keyText, base64, "key") };
+    if (ifVersion === undefined) return { target };
+    return { target, condition: { kind: { case: "ifVersion", value: ifVersion } } };
+  }
+  if (ifVersion !== undefined) {
+    throw new MeshkvError("INVALID_ARGUMENT", "--if-version goes with one key: give a key");
   }
   if (prefix === undefined && all !== true) {
     throw new MeshkvError("INVALID_ARGUMENT", "say what to delete: a key, --prefix PREFIX, or --all");

@@ -4,6 +4,7 @@ import { base64Of, bytesFromArgument, quoteBytes } from "../byte-text.ts";
 import type { CliContext } from "../cli-context.ts";
 import { addBase64Option, addClientOptions, type ClientOptions, withConnection } from "../client-options.ts";
 import { entryToJson } from "../entry-output.ts";
+import { addSessionOption } from "../session-file.ts";
 
 interface GetOptions extends ClientOptions {
   readonly base64?: boolean;
@@ -16,6 +17,7 @@ Examples:
   meshkv get greeting
   meshkv get photos/cat.jpg > cat.jpg
   meshkv get greeting --json
+  meshkv get greeting --session-file ~/.meshkv-session
   meshkv get greeting --ip 127.0.0.1:4001 --ip 127.0.0.1:4002`;
 
 /** Adds `meshkv get KEY`. */
@@ -24,7 +26,7 @@ export function addGetCommand(program: Command, context: CliContext): void {
     .command("get <key>")
     .summary("print the value of a key")
     .description("Prints the value of a key.");
-  addClientOptions(addBase64Option(command))
+  addClientOptions(addSessionOption(addBase64Option(command)))
     .addHelpText("after", EXAMPLES)
     .action(async (keyText: string, options: GetOptions) => {
       await withConnection(context, options, async (connection) => {

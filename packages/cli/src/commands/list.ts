@@ -5,6 +5,7 @@ import type { CliContext } from "../cli-context.ts";
 import { addBase64Option, addClientOptions, type ClientOptions, withConnection } from "../client-options.ts";
 import { listEntries } from "../list-entries.ts";
 import { entryLine } from "../entry-output.ts";
+import { addSessionOption } from "../session-file.ts";
 
 interface ListOptions extends ClientOptions {
   readonly base64?: boolean;
@@ -37,7 +38,7 @@ export function addListCommand(program: Command, context: CliContext): void {
     .option("--limit <count>", "print at most so many")
     .option("--start <key>", "from this key on, itself included")
     .option("--end <key>", "up to this key, itself not included");
-  addClientOptions(addBase64Option(command))
+  addClientOptions(addSessionOption(addBase64Option(command)))
     .addHelpText("after", EXAMPLES)
     .action(async (prefix: string | undefined, options: ListOptions) => {
       await withConnection(context, options, async (connection) => {

@@ -4,9 +4,10 @@ import type { CliContext } from "../cli-context.ts";
 import { runServer } from "../run-server.ts";
 
 /** The flags of `meshkv server`: settings under their own names, and two that are not settings. */
-interface ServerOptions extends Omit<Settings, "listen" | "peers"> {
+interface ServerOptions extends Omit<Settings, "listen" | "peers" | "httpOrigins"> {
   readonly ip?: string;
   readonly listen?: string;
+  readonly httpOrigin?: string[];
   readonly config?: string;
   readonly printConfig?: boolean;
 }
@@ -21,6 +22,7 @@ Examples:
   meshkv server --ip 127.0.0.1:4000 -v 127.0.0.1:4001 127.0.0.1:4002
   meshkv server --ip 127.0.0.1:4001 127.0.0.1:4000
   meshkv server --ip 0.0.0.0:4000 --insecure --advertise kv1.example.org:4000 --data /var/lib/meshkv
+  meshkv server --http off
   meshkv server --memory --print-config`;
 
 /** Adds `meshkv server`. */
@@ -31,6 +33,10 @@ export function addServerCommand(program: Command, context: CliContext): void {
     .description("Runs a replica. Peers are the addresses of other replicas of its mesh.")
     .option("--ip <host:port>", "address to serve on (default: 127.0.0.1:4000)")
     .addOption(new Option("--listen <host:port>", "the same as --ip").conflicts("ip"))
+    .option(
+      "--http <address>",
+      "where HTTP is served: host:port, a port, or off (default: port of --ip + 4000)",
+    )
     .option("--data <directory>", "where the data is kept (default: meshkv-data/PORT)")
     .option("--memory", "keep everything in memory, and lose it at the end")
     .option("--advertise <host:port>", "address that others are told to dial (default: the one of --ip)")
@@ -44,19 +50,28 @@ export function addServerCommand(program: Command, context: CliContext): void {
     .option("--config <file>", "take settings from a JSON file (environment: MESHKV_CONFIG)")
     .option("--print-config", "print every setting with its source, and end");
   const operations = [
+    new Option(
+      "--http-origin <origins...>",
+      "origins whose pages may write over HTTP, such as https://a.example",
+    ),
     new Option("--value-max <size>", "greatest value, 1B to 64MiB (default: 1MiB)"),
     new Option("--member-timeout <duration>", "remove members that are silent for longer (default: 7d)"),
     new Option("--log-budget <size>", "remove members for whom more log must be kept (default: 4GiB)"),
     new Option("--conflict-retention <duration>", "keep losing writes for this long (default: 1d)"),
+    new Option(
+      "--history <age,size>",
+      "keep log for watchers: an age, a size, both, or off (default: 1h,256MiB)",
+    ),
     new Option("--max-clock-drift <duration>", "refuse peers whose clock is further ahead (default: 1m)"),
   ];
   for (const option of operations) command.addOption(option.helpGroup("Operations:"));
   command.addHelpText("after", EXAMPLES).action(async (peers: string[], options: ServerOptions) => {
-    const { ip, listen, config: configFile, printConfig, ...settings } = options;
+    const { ip, listen, httpOrigin, config: configFile, printConfig, ...settings } = options;
     const address = ip ?? listen;
     const flags = {
       ...settings,
       ...(address === undefined ? {} : { listen: address }),
+      ...(httpOrigin === undefined ? {} : { httpOrigins: httpOrigin }),
       ...(peers.length === 0 ? {} : { peers }),
     };
     const loaded = await loadConfig({ flags, configFile, environment: context.terminal.environment });

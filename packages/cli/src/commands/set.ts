@@ -5,9 +5,11 @@ import { type Command, Option } from "commander";
 import { bytesFromArgument, bytesFromBase64 } from "../byte-text.ts";
 import type { CliContext } from "../cli-context.ts";
 import { addBase64Option, addClientOptions, type ClientOptions, withConnection } from "../client-options.ts";
+import { addConcernOption, concernOf, type ConcernOptions } from "../concern-option.ts";
 import { readInput } from "../read-input.ts";
+import { addSessionOption } from "../session-file.ts";
 
-interface SetOptions extends ClientOptions {
+interface SetOptions extends ClientOptions, ConcernOptions {
   readonly base64?: boolean;
   readonly ttl?: string;
   readonly ifAbsent?: boolean;
@@ -25,6 +27,7 @@ Examples:
   meshkv set session/42 active --ttl 30m
   meshkv set photos/cat.jpg - < cat.jpg
   meshkv set leader me --if-absent
+  meshkv set order/7 paid --concern 2 --session-file ~/.meshkv-session
   meshkv set -- -key-with-a-hyphen value`;
 
 /** The server refuses what is out of its range, so that there is one place that knows it. */
@@ -39,7 +42,7 @@ export function addSetCommand(program: Command, context: CliContext): void {
     .option("--ttl <duration>", "forget the key after this time, such as 60s or 7d; without it, never")
     .addOption(new Option("--if-absent", "only if there is no such key").conflicts("ifVersion"))
     .option("--if-version <version>", "only if this is the key's version");
-  addClientOptions(addBase64Option(command))
+  addClientOptions(addSessionOption(addConcernOption(addBase64Option(command))))
     .addHelpText("after", EXAMPLES)
     .action(async (keyText: string, valueText: string, options: SetOptions) => {
       await withConnection(context, options, async (connection) => {
@@ -48,6 +51,7 @@ export function addSetCommand(program: Command, context: CliContext): void {
           key: bytesFromArgument(keyText, base64, "key"),
           ...ttlOf(options),
           ...conditionOf(options),
+          ...concernOf(options),
           value:
             valueText === "-"
               ? await valueFromInput(context, base64)
