@@ -9,11 +9,22 @@ import {
   VersionVector,
 } from "@meshkv/core";
 import fc from "fast-check";
-import { replicaId, replicaIds, startIds, timestamps } from "./identifiers.ts";
+import { replicaId, replicaIds, startId, startIds, timestamps } from "./identifiers.ts";
 
-/** Positions, known starts and unknown ones. */
+/** Positions, known starts and unknown ones, with and without the starts before. */
 export function positions(): fc.Arbitrary<Position> {
-  return fc.record({ timestamp: timestamps(), start: startIds(), recovered: timestamps() });
+  const single = fc.record({ timestamp: timestamps(), start: startIds(), recovered: timestamps() });
+  const ids = fc.uniqueArray(fc.nat({ max: 20 }), { minLength: 2, maxLength: 4 });
+  const ends = fc.uniqueArray(timestamps(), { minLength: 5, maxLength: 5 });
+  const chained = fc.tuple(ids, ends).map(([numbers, times]) => {
+    const [timestamp = 0, ...recovered] = times.toSorted((a, b) => b - a);
+    const [first, ...earlier] = numbers.map((number, index) => ({
+      id: startId(number + 1),
+      recovered: recovered[index] ?? 0,
+    }));
+    return { timestamp, start: first?.id ?? startId(1), recovered: first?.recovered ?? 0, earlier };
+  });
+  return fc.oneof(single, chained);
 }
 
 /** Version vectors of 0 to 6 origins, timestamp 0 among them. */

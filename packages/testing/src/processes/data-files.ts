@@ -55,8 +55,8 @@ export async function copyData(from: string, to: string): Promise<void> {
   await cp(from, to, { recursive: true });
 }
 
-/** Flips one bit of a file of the engine, at a share (0 to 1) of its length. */
-export async function flipBit(data: string, name: string, share: number): Promise<void> {
+/** Flips one bit of a file of the engine, at a share (0 to 1) of its length; resolves to which bit it was. */
+export async function flipBit(data: string, name: string, share: number): Promise<string> {
   const path = join(data, "engine", name);
   const { size } = await stat(path);
   const file = await open(path, "r+");
@@ -64,8 +64,10 @@ export async function flipBit(data: string, name: string, share: number): Promis
     const byte = new Uint8Array(1);
     const position = Math.min(size - 1, Math.floor(size * share));
     await file.read(byte, 0, 1, position);
-    byte[0] = (byte[0] ?? 0) ^ (1 << Math.floor(Math.random() * 8));
+    const bit = Math.floor(Math.random() * 8);
+    byte[0] = (byte[0] ?? 0) ^ (1 << bit);
     await file.write(byte, 0, 1, position);
+    return `bit ${bit} of byte ${position} of ${name}`;
   } finally {
     await file.close();
   }

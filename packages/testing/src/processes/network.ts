@@ -52,6 +52,22 @@ export class Network {
     for (const other of this.#ports) if (other !== port) this.cut(port, other);
   }
 
+  /** Cuts every pair of servers, given by their places among the ports, that the rule does not let talk. */
+  shape(mayTalk: (a: number, b: number) => boolean): void {
+    for (const [a, from] of this.#ports.entries()) {
+      for (const [b, to] of this.#ports.entries()) if (a < b && !mayTalk(a, b)) this.cut(from, to);
+    }
+  }
+
+  /** Delays everything between a server and all others. */
+  slow(port: number, delayMs: number): void {
+    for (const other of this.#ports) {
+      if (other === port) continue;
+      this.proxy(port, other).slow(delayMs);
+      this.proxy(other, port).slow(delayMs);
+    }
+  }
+
   /** Lets nothing from one server reach the other, while connections seem to live on. */
   mute(from: number, to: number): void {
     this.proxy(from, to).stall("forward");

@@ -75,7 +75,8 @@ export class ServerProcess {
     const words = ["server", "--ip", this.address, "--data", this.data, ...(this.#spec.args ?? []), ...args];
     const child = spawnMeshkv([...words, ...peers.map((port) => `127.0.0.1:${port}`)], {
       cwd: this.#spec.folder,
-      environment: { ...this.#spec.environment, ...environment },
+      // Most tests do without HTTP, and then it should take no time and no port.
+      environment: { MESHKV_HTTP: "off", ...this.#spec.environment, ...environment },
     });
     this.#child = child;
     this.#log += `--- ${this.name} starts: process ${child.pid}\n`;
@@ -95,14 +96,15 @@ export class ServerProcess {
   }
 
   /** Waits until the server answers and is ready; fails at once when the process has ended. */
-  async ready(): Promise<StatusResponse> {
-    const status = await eventually(`${this.name} is ready`, async () => {
+  async ready(timeoutMs?: number): Promise<StatusResponse> {
+    const check = async (): Promise<StatusResponse | undefined> => {
       if (this.#child === undefined) return undefined;
       const found = await this.client.status();
       if (found.state !== StatusResponse_State.READY)
         throw new Error(`state ${found.state}: ${found.stateReason}`);
       return found;
-    });
+    };
+    const status = await eventually(`${this.name} is ready`, check, timeoutMs);
     if (status === undefined) throw new Error(`${this.name} ended instead of serving:\n${this.#log}`);
     return status;
   }

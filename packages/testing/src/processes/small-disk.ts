@@ -18,7 +18,10 @@ export function whyNoSmallDisk(): string | undefined {
 }
 
 /** Mounts a disk of so many mebibytes for the time of the test; resolves to its directory. */
-export async function mountSmallDisk(stage: Stage, mebibytes: number): Promise<string> {
+export async function mountSmallDisk(
+  stage: Pick<Stage, "folder" | "atEnd">,
+  mebibytes: number,
+): Promise<string> {
   const directory = join(stage.folder, "disk");
   await mkdir(directory);
   execFileSync("mount", ["-t", "tmpfs", "-o", `size=${mebibytes}m`, "tmpfs", directory]);

@@ -1,10 +1,16 @@
 /**
- * `npm run simulate -- --seed N | --seeds A..B | --minutes M`, and `[--from N] [--faults a,b] [--quick] [--trace]`: one JSON
- * line at the end.
+ * `npm run simulate -- --seed N | --seeds A..B | --minutes M`, and `[--from N] [--faults a,b] [--quick] [--wide] [--trace]
+ * [--out FILE]`: one JSON line at the end; the same with revision and command in the file, now and then on the way.
  */
+import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { FAULT_KINDS, type WorldOptions } from "./parameters.ts";
+import { shrinkTo } from "../scenarios/shrink.ts";
 import { type Outcome, runSeed } from "./world.ts";
+
+/** The summary is written this often while a long run goes on. */
+const WRITE_MS = 30_000;
 
 const out = (line: string): void => {
   process.stdout.write(`${line}\n`);
@@ -32,6 +38,21 @@ function kindsOf(names: string | undefined): Pick<WorldOptions, "faultKinds"> {
   return { faultKinds: FAULT_KINDS.filter((kind) => names === "all" || wanted.includes(kind)) };
 }
 
+/** The commit that runs, and whether the tree differs from it; "unknown" where there is no repository. */
+function revision(): string {
+  const git = (...words: string[]): string | undefined => {
+    const { status, stdout } = spawnSync("git", words, { encoding: "utf8" });
+    return status === 0 ? stdout.trim() : undefined;
+  };
+  const head = git("rev-parse", "HEAD");
+  if (head === undefined) return "unknown";
+  return git("status", "--porcelain", "--untracked-files=no") === "" ? head : `${head} with changes`;
+}
+
+function commandLine(): string {
+  return process.argv.slice(2).join(" ");
+}
+
 function main(): void {
   const { values } = parseArgs({
     options: {
@@ -41,16 +62,40 @@ function main(): void {
       from: { type: "string" },
       trace: { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
+      wide: { type: "boolean", default: false },
       faults: { type: "string" },
       show: { type: "string", default: "10" },
       stop: { type: "string", default: "1000000" },
+      out: { type: "string" },
+      shrink: { type: "boolean", default: false },
     },
   });
-  const options: WorldOptions = { isQuick: values.quick, ...kindsOf(values.faults) };
+  const options: WorldOptions = { isQuick: values.quick, isWide: values.wide, ...kindsOf(values.faults) };
+  if (values.shrink) return shrinkTo(out, Number(values.seed ?? "1"), options);
   const startMs = Date.now();
   const faults: Record<string, number> = {};
   const checks: Record<string, number[]> = {};
   let [seeds, events, violations, twice] = [0, 0, 0, 0];
+  const summary = (): Record<string, unknown> => {
+    const seconds = (Date.now() - startMs) / 1000;
+    const eventsPerSecond = Math.round(events / seconds);
+    return {
+      seeds,
+      events,
+      eventsPerSecond,
+      seconds: Math.round(seconds),
+      replayed: twice,
+      faults,
+      violations,
+    };
+  };
+  const started = values.out === undefined ? "" : revision();
+  const write = (): void => {
+    if (values.out === undefined) return;
+    const text = { ...summary(), revision: started, command: `npm run simulate -- ${commandLine()}` };
+    writeFileSync(values.out, `${JSON.stringify(text, undefined, 2)}\n`);
+  };
+  let writtenMs = startMs;
   for (const seed of seedsOf(values)) {
     const outcome = runSeed(seed, values.trace ? { ...options, print: out } : options);
     seeds += 1;
@@ -73,22 +118,15 @@ function main(): void {
       if (violations >= Number(values.stop)) break;
     }
     if (values.seed !== undefined) out(`seed ${seed}: hash ${outcome.hash}`);
+    if (Date.now() - writtenMs >= WRITE_MS) {
+      writtenMs = Date.now();
+      write();
+    }
   }
-  const seconds = (Date.now() - startMs) / 1000;
-  const rate = Math.round(events / seconds);
+  write();
   for (const [check, which] of Object.entries(checks))
     out(`${which.length} x ${check}: ${which.slice(0, 8).join(" ")}`);
-  out(
-    JSON.stringify({
-      seeds,
-      events,
-      eventsPerSecond: rate,
-      seconds: Math.round(seconds),
-      replayed: twice,
-      faults,
-      violations,
-    }),
-  );
+  out(JSON.stringify(summary()));
   if (violations > 0) process.exitCode = 1;
 }
 

@@ -16,6 +16,8 @@ export interface LinkEnd {
   readonly link: LinkId;
   readonly outgoing: Direction;
   state: "opening" | "open" | "closed";
+  /** Frames sent since the process was told that nothing more is taken; undefined while everything is. */
+  framesWhileHeld: number | undefined;
 }
 
 /** What flows one way. */
@@ -126,12 +128,28 @@ export class Network {
   #connect(dialler: Shell, target: Shell, address: string, invited: boolean, generation: number): void {
     const there = makeDirection();
     const back = makeDirection();
-    const near: LinkEnd = { shell: dialler, link: dialler.newLink(), outgoing: there, state: "opening" };
-    const far: LinkEnd = { shell: target, link: target.newLink(), outgoing: back, state: "opening" };
+    const near: LinkEnd = {
+      shell: dialler,
+      link: dialler.newLink(),
+      outgoing: there,
+      state: "opening",
+      framesWhileHeld: undefined,
+    };
+    const far: LinkEnd = {
+      shell: target,
+      link: target.newLink(),
+      outgoing: back,
+      state: "opening",
+      framesWhileHeld: undefined,
+    };
     [there.from, there.to, back.from, back.to] = [near, far, far, near];
     this.#directions.add(there).add(back);
     const open = (end: LinkEnd, dialled: boolean): void => {
-      if (end.state !== "opening") return;
+      if (end.state !== "opening") {
+        // Cut before it was up: whoever dialled it is told.
+        if (dialled) end.shell.dialFailed(address, generation);
+        return;
+      }
       end.state = "open";
       const info = { link: end.link, dialled, invited: dialled && invited, address: dialled ? address : "" };
       end.shell.linkOpened(end, info, dialled ? generation : undefined);

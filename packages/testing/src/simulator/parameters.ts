@@ -43,6 +43,21 @@ export interface WorldOptions {
   readonly faultKinds?: readonly FaultKind[];
   /** A short life, for tests that run on every change. */
   readonly isQuick?: boolean;
+  /** Lines, stars and rings besides full meshes; clocks that drift, and some that are years ahead. */
+  readonly isWide?: boolean;
+  /** A world that is not at rest after so many events never will be; 3 million. */
+  readonly eventsMax?: number;
+  readonly plan?: Plan;
+}
+
+/** What is left out of a seed's world, to find out what it takes to go wrong. */
+export interface Plan {
+  /** Ordinals of the faults that do not happen. */
+  readonly skippedFaults: readonly number[];
+  /** Ordinals of the clients' operations that do not happen. */
+  readonly skippedOperations: readonly number[];
+  /** What is not as the seed drew it. */
+  readonly parameters: Partial<WorldParameters>;
 }
 
 export interface WorldParameters {

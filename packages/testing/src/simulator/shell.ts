@@ -21,6 +21,7 @@ import type { WorldParameters } from "./parameters.ts";
 import type { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Trace } from "./trace.ts";
+import { Violation } from "./violation.ts";
 
 /** What a shell needs of its world. */
 export interface Surroundings {
@@ -107,6 +108,10 @@ export class Shell {
   write(writes: readonly Write[]): readonly WriteRecord[] {
     const { group, records, generation } = this.#host.write(writes, this.machine.wallMs());
     this.#waiting.push({ generation, group, records });
+    const { observer } = this.#world;
+    observer.wrote(this, writes, records);
+    const { durableClockMark } = this.#host.active.replica;
+    if (records.every(({ timestamp }) => timestamp <= durableClockMark)) observer.toldEarly(records);
     this.#world.trace.say(() => `${this.#name} writes ${records.map(describeRecord).join(", ")}`);
     this.#after();
     return records;
@@ -149,6 +154,7 @@ export class Shell {
     // Back-pressure is told after the actions under way, as a transport would.
     this.#world.scheduler.after(0, () => {
       if (!this.#isRunning || end.state !== "open" || end.outgoing.isBlocked !== isBlocked) return;
+      end.framesWhileHeld = isBlocked ? 0 : undefined;
       this.#host.linkBlocked(end.link, isBlocked, this.machine.wallMs());
       this.#after();
     });
@@ -192,7 +198,15 @@ export class Shell {
     switch (action.kind) {
       case "send": {
         const end = this.#links.get(action.link);
-        if (end !== undefined) network.send(end, action.message);
+        if (end === undefined) return;
+        observer.sent(this, action.message);
+        // The answer to a scan that was under way may still go out.
+        if (end.framesWhileHeld !== undefined && action.message.kind === "frame") {
+          end.framesWhileHeld += 1;
+          if (end.framesWhileHeld > 1)
+            throw new Violation("always-bounded", `${this.#name} sends where the transport takes nothing`);
+        }
+        network.send(end, action.message);
         return;
       }
       case "close": {

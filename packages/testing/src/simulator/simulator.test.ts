@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { FAULT_KINDS, type WorldOptions } from "./parameters.ts";
 import { type Outcome, runSeed } from "./world.ts";
 
 const SEEDS = 60;
+const WIDE_SEEDS = 10;
 
 /** What to say of a run that broke a promise. */
 function complaint({ seed, violation }: Outcome): string[] {
@@ -10,9 +12,19 @@ function complaint({ seed, violation }: Outcome): string[] {
     : [`seed ${seed}: ${violation}; npm run simulate -- --quick --seed ${seed} --trace`];
 }
 
+/** Every kind of fault, on lines, stars and rings as well. */
+const EVERYTHING: WorldOptions = { isQuick: true, isWide: true, faultKinds: FAULT_KINDS };
+
 describe("simulated worlds", () => {
   it("keep every promise", { timeout: 300_000 }, () => {
     const outcomes = Array.from({ length: SEEDS }, (_, index) => runSeed(index + 1, { isQuick: true }));
+    expect(outcomes.flatMap(complaint)).toEqual([]);
+  });
+
+  it("keep every promise with copied directories, wrong clocks and missing links", {
+    timeout: 300_000,
+  }, () => {
+    const outcomes = Array.from({ length: WIDE_SEEDS }, (_, index) => runSeed(index + 1, EVERYTHING));
     expect(outcomes.flatMap(complaint)).toEqual([]);
   });
 

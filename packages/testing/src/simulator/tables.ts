@@ -161,6 +161,6 @@ function compareExpiries(a: ExpiryRow, b: ExpiryRow): number {
   return a.key === b.key ? 0 : a.key < b.key ? -1 : 1;
 }
 
-function settledName({ key, timestamp, origin }: WriteRecord): string {
+function settledName({ key, timestamp, origin }: Pick<WriteRecord, "key" | "timestamp" | "origin">): string {
   return `${key}\0${timestamp.toString(16).padStart(14, "0")}${origin}`;
 }

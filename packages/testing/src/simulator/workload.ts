@@ -1,5 +1,5 @@
 /** Clients: puts, deletes, deadlines and batches on whichever replica takes them. */
-import type { KeyText, Write } from "@meshkv/core";
+import type { KeyText, Write, WriteRecord } from "@meshkv/core";
 import type { Machine } from "./machine.ts";
 import type { WorldParameters } from "./parameters.ts";
 import type { Random } from "./random.ts";
@@ -17,7 +17,7 @@ export class Workload {
   }
 
   /** Runs one client operation somewhere; false when nobody takes writes. */
-  act(machines: readonly Machine[]): boolean {
+  act(machines: readonly Machine[], onWritten: (records: readonly WriteRecord[]) => void): boolean {
     const random = this.#random;
     const shells = machines.map(({ shell }) => shell).filter((shell) => shell?.mayWrite === true);
     if (shells.length === 0) return false;
@@ -29,7 +29,7 @@ export class Workload {
       const key = `k${random.below(this.#parameters.keys)}` as KeyText;
       writes.set(key, this.#write(key, shell.machine.wallMs()));
     }
-    shell.write([...writes.values()]);
+    onWritten(shell.write([...writes.values()]));
     return true;
   }
 

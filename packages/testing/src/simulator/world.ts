@@ -8,6 +8,8 @@ import { Oracle } from "./oracle/oracle.ts";
 import { drawParameters, type WorldOptions, type WorldParameters } from "./parameters.ts";
 import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
+import { SessionProbes } from "./session-probes.ts";
+import { drawShape } from "./shapes.ts";
 import { Shell, type Surroundings } from "./shell.ts";
 import { Trace } from "./trace.ts";
 import { Violation } from "./violation.ts";
@@ -20,6 +22,10 @@ export interface Outcome {
   /** Equal for two runs of one seed. */
   readonly hash: string;
   readonly faults: ReadonlyMap<string, number>;
+  /** What happened, and might have been left out. */
+  readonly done: { readonly faults: number; readonly operations: number };
+  /** The parameters that the seed drew. */
+  readonly parameters: WorldParameters;
   /** undefined when every promise held. */
   readonly violation: string | undefined;
   readonly stack: string | undefined;
@@ -38,22 +44,33 @@ export class World implements Surroundings {
   readonly observer: Oracle;
   readonly machines: Machine[] = [];
   readonly faults = new Map<string, number>();
+  readonly probes: SessionProbes;
   readonly #workload: Workload;
   readonly #faults: Faults;
+  readonly #eventsMax: number;
+  readonly #skippedFaults: ReadonlySet<number>;
+  readonly #skippedOperations: ReadonlySet<number>;
+  /** Faults and operations so far, those that were left out included. */
+  readonly done = { faults: 0, operations: 0 };
   #isActive = true;
 
   constructor(seed: number, options: WorldOptions = {}) {
     const { print } = options;
+    this.#eventsMax = options.eventsMax ?? EVENTS_MAX;
     this.random = new Random(seed);
-    this.parameters = drawParameters(new Random(seed, 1), options);
+    this.parameters = { ...drawParameters(new Random(seed, 1), options), ...options.plan?.parameters };
+    this.#skippedFaults = new Set(options.plan?.skippedFaults);
+    this.#skippedOperations = new Set(options.plan?.skippedOperations);
     this.trace = new Trace(
       print === undefined ? undefined : (line) => print(`${this.scheduler.nowUs / 1000} ${line}`),
     );
     this.network = new Network(this.parameters, this.random, this.scheduler, this.trace, this.machines);
     this.observer = new Oracle(this.parameters, this.trace, this.machines);
+    this.probes = new SessionProbes(this.parameters, new Random(seed, 77));
     this.#workload = new Workload(this.parameters, new Random(seed, 2));
     this.#faults = new Faults(this);
     for (let index = 0; index < this.parameters.machines; index += 1) this.addMachine();
+    if (options.isWide === true) drawShape(new Random(seed, 3), this.network, this.machines);
   }
 
   /** Counts a fault by its kind. */
@@ -100,7 +117,11 @@ export class World implements Surroundings {
     const { operationUs } = this.parameters;
     this.scheduler.after(this.random.between(operationUs / 2, operationUs), () => {
       if (!this.#isActive) return;
-      this.#workload.act(this.machines);
+      const ordinal = this.done.operations;
+      this.done.operations += 1;
+      if (!this.#skippedOperations.has(ordinal))
+        this.#workload.act(this.machines, (records) => this.probes.wrote(records));
+      this.probes.act(this.machines);
       this.#operate();
     });
   }
@@ -110,7 +131,9 @@ export class World implements Surroundings {
     if (faultUs === 0) return;
     this.scheduler.after(this.random.between(faultUs / 2, faultUs), () => {
       if (!this.#isActive) return;
-      this.#faults.act();
+      const ordinal = this.done.faults;
+      this.done.faults += 1;
+      if (!this.#skippedFaults.has(ordinal)) this.#faults.act();
       this.#disturb();
     });
   }
@@ -129,7 +152,7 @@ export class World implements Surroundings {
     let checkUs = this.scheduler.nowUs;
     let tidyUs = this.scheduler.nowUs + 5_000_000;
     for (;;) {
-      if (this.trace.events > EVENTS_MAX) throw new Violation("eventually-quiet", "too many events");
+      if (this.trace.events > this.#eventsMax) throw new Violation("eventually-quiet", "too many events");
       this.scheduler.step();
       if (this.scheduler.nowUs < checkUs) continue;
       checkUs = this.scheduler.nowUs + 20_000;
@@ -145,7 +168,7 @@ export class World implements Surroundings {
   }
 
   #runUntil(untilUs: number): void {
-    while (this.scheduler.nowUs < untilUs && this.trace.events < EVENTS_MAX) this.scheduler.step();
+    while (this.scheduler.nowUs < untilUs && this.trace.events < this.#eventsMax) this.scheduler.step();
   }
 
   /** What an operator does about members whose directory is gone. */
@@ -189,6 +212,6 @@ export function runSeed(seed: number, options: WorldOptions = {}): Outcome {
         : `${error instanceof InvariantError ? "invariant" : "crash"}: ${error.message}`;
     stack = error.stack;
   }
-  const { trace, faults } = world;
-  return { seed, events: trace.events, hash: trace.hash, faults, violation, stack };
+  const { trace, faults, done, parameters } = world;
+  return { seed, events: trace.events, hash: trace.hash, faults, done, parameters, violation, stack };
 }

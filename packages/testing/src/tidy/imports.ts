@@ -10,13 +10,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   server: ["@meshkv/core", "@meshkv/protocol", "@meshkv/store"],
   client: ["@meshkv/protocol"],
   cli: ["@meshkv/client", "@meshkv/protocol", "@meshkv/server", "@meshkv/store"],
-  adapters: ["@meshkv/client"],
+  keyv: ["@meshkv/client"],
   console: [],
-  bench: ["@meshkv/client", "@meshkv/server"],
+  bench: ["@meshkv/client", "@meshkv/core", "@meshkv/protocol", "@meshkv/server", "@meshkv/store"],
 };
 
 /** The files that a tool or another package opens, not an import. */
-const ENTRY_POINT = /\/src\/(\w+\/)?main\.ts$|\/src\/index\.ts$|\.test\.ts$|\.config\.ts$|^scripts\/[^/]+$/;
+const ENTRY_POINT =
+  /\/src\/(\w+\/)?main\.ts$|^packages\/testing\/src\/pure\.ts$|\/src\/index\.ts$|\.test\.ts$|\.config\.ts$|^scripts\/[^/]+$/;
+
+/** Entries of packages beside the main one. */
+const FURTHER_ENTRIES: readonly string[] = ["@meshkv/testing/pure"];
 
 interface Import {
   readonly specifier: string;
@@ -69,7 +73,8 @@ function wrongPackageImport(project: Project, file: SourceFile, specifier: strin
   const home = project.packages.find((candidate) => candidate.folder === file.folder);
   if (home === undefined || name === home.name) return undefined;
   if (project.packages.some((candidate) => candidate.name === name)) {
-    if (specifier !== name) return `imports ${specifier}: only ${name} itself is public`;
+    if (specifier !== name && !FURTHER_ENTRIES.includes(specifier))
+      return `imports ${specifier}: only ${name} itself is public`;
     if (file.folder === "testing" || (file.isTest && name === "@meshkv/testing")) return undefined;
     const allowed = MAY_IMPORT[home.folder];
     if (allowed === undefined)

@@ -1,14 +1,18 @@
 /** What must hold when faults and clients have ended and everything has been exchanged. */
-import { Digest, type MemberSet, type WriteRecord } from "@meshkv/core";
+import { Digest } from "@meshkv/core";
 import type { Machine } from "../machine.ts";
 import { describeRecord } from "../shell.ts";
 import { Violation } from "../violation.ts";
 import { checkEqual } from "./equality.ts";
 import { isSuperseded } from "./holdings.ts";
+import { describeKept, mayStay } from "./leftovers.ts";
 import type { Oracle } from "./oracle.ts";
 
-/** Why the world is not at rest; undefined when it is. */
-export function whyNotSettled(machines: readonly Machine[]): string | undefined {
+/**
+ * Why the world is not at rest; undefined when it is.
+ * @param hasLostDisks directories are gone, and with them writes that others had seen
+ */
+export function whyNotSettled(machines: readonly Machine[], hasLostDisks: boolean): string | undefined {
   const [first] = machines;
   if (first?.shell === undefined) return "nobody lives";
   for (const { shell, address } of machines) {
@@ -18,38 +22,28 @@ export function whyNotSettled(machines: readonly Machine[]): string | undefined 
     if (members.current().length !== machines.length)
       return `${address} sees members ${members.current().join(" ")}`;
   }
-  const { durableVector } = first.shell.host.active.replica;
+  const { durableVector: vector, members } = first.shell.host.active.replica;
   for (const { shell, address } of machines) {
     const replica = shell?.host.active.replica;
-    if (replica?.durableVector.equals(durableVector) === false) return `V of ${address} differs`;
+    if (replica?.durableVector.equals(vector) === false) return `V of ${address} differs`;
   }
+  const rest = { vector, members, nowMs: first.wallMs(), hasLostDisks };
   for (const { disk, address } of machines) {
     const { logs, entries } = disk.tables(disk.current);
     for (const [origin, log] of logs) {
-      const record = log.find((kept) => !waitsForTheDead(kept, first.shell?.host.active.replica.members));
-      if (record !== undefined) {
-        const entry = entries.get(record.key);
-        const others = [entry?.winner, ...(entry?.siblings ?? [])]
-          .map((r) => r && describeRecord(r))
-          .join(" + ");
-        return `${address} keeps log of ${origin}: ${describeRecord(record)} with ${others}`;
-      }
+      const record = log.find((kept) => !mayStay(kept, entries.get(kept.key), rest));
+      if (record !== undefined)
+        return `${address} keeps log of ${origin}: ${describeKept(record, entries.get(record.key), rest)}`;
     }
-    for (const { winner } of entries.values()) {
-      const members = first.shell.host.active.replica.members;
-      if ((winner.isDelete || winner.expiresAtMs > 0) && !waitsForTheDead(winner, members))
-        return `${address} keeps ${describeRecord(winner)}`;
+    for (const entry of entries.values()) {
+      const { winner } = entry;
+      // What was written under a clock that ran ahead may have its deadline hours from now.
+      const isOver = winner.isDelete || (winner.expiresAtMs > 0 && winner.expiresAtMs <= rest.nowMs);
+      if (isOver && !mayStay(winner, entry, rest))
+        return `${address} keeps ${describeKept(winner, entry, rest)}`;
     }
   }
   return undefined;
-}
-
-/**
- * A tombstone stays while its context names a write of a replica that died in the middle of its rejoin, and that nobody
- * can say to be here whole (rule F2): should its directory come back, the deleted write would.
- */
-function waitsForTheDead(record: WriteRecord, members: MemberSet | undefined): boolean {
-  return record.context.some(({ origin }) => members?.get(origin) === undefined);
 }
 
 /** The final checks. */

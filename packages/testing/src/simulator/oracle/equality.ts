@@ -1,5 +1,5 @@
 /** Replicas with equal vectors must show the same (rule E1). */
-import { type Entry, TIMESTAMP_MAX, timestampToMs } from "@meshkv/core";
+import { type Entry, type KeyText, TIMESTAMP_MAX, timestampToMs } from "@meshkv/core";
 import type { Machine } from "../machine.ts";
 import { describeRecord } from "../shell.ts";
 import { Violation } from "../violation.ts";
@@ -9,11 +9,16 @@ export function checkEqual(a: Machine, b: Machine): void {
   const [mine, theirs] = [a, b].map(({ disk }) => disk.tables(disk.current).entries);
   if (mine === undefined || theirs === undefined) return;
   const names = `${a.address} and ${b.address}`;
-  for (const key of new Set([...mine.keys(), ...theirs.keys()])) {
-    const [left, right] = [visible(mine.get(key)), visible(theirs.get(key))];
-    if (left !== right)
-      throw new Violation("always-converged", `${names} have equal V; ${key}: ${left} | ${right}`);
-  }
+  for (const [key, entry] of mine) compareKey(names, key, entry, theirs.get(key));
+  for (const [key, entry] of theirs) if (!mine.has(key)) compareKey(names, key, undefined, entry);
+}
+
+function compareKey(names: string, key: KeyText, mine: Entry | undefined, theirs: Entry | undefined): void {
+  const [a, b] = [mine?.winner, theirs?.winner];
+  if (a?.checksum === b?.checksum && a?.timestamp === b?.timestamp) return;
+  const [left, right] = [visible(mine), visible(theirs)];
+  if (left !== right)
+    throw new Violation("always-converged", `${names} have equal V; ${key}: ${left} | ${right}`);
 }
 
 /** What lives for ever: deadlines may have been forgotten on one side already. */

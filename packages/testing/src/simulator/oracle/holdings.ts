@@ -20,6 +20,10 @@ export interface HeldKey {
   readonly covered: NumberSet;
   /** The stupid fold: the greatest of all. */
   best: Issued;
+  /** Puts that nothing here supersedes, as far as that was looked at: what is superseded stays so. */
+  open: Issued[];
+  /** The latest original, and the latest of another write than that. */
+  latest: readonly [Issued, Issued | undefined];
 }
 
 export class Holdings {
@@ -29,9 +33,14 @@ export class Holdings {
   progress: ProgressView | undefined;
   /** Where a successor under construction copies from. */
   source: Machine | undefined;
+  /** What the source had when its directory was replaced, if it was. */
+  sourceHeld: Holdings | undefined;
   /** Entries have been taken over from the source. */
   hasInherited = false;
   lastWallMs = 0;
+  /** Another object whenever the entries change; and that of the replica which was last found to show the same. */
+  entriesState: object = {};
+  equalTo: object | undefined;
 
   has(issued: Issued): boolean {
     return this.#all.has(issued);
@@ -62,10 +71,19 @@ export class Holdings {
     if (held === undefined) {
       const writes = new NumberSet();
       writes.add(issued.number);
-      this.keys.set(key, { records: [issued], writes, covered: issued.seen.clone(), best: issued });
+      this.keys.set(key, {
+        records: [issued],
+        writes,
+        covered: issued.seen.clone(),
+        best: issued,
+        open: issued.record.isDelete ? [] : [issued],
+        latest: [issued, undefined],
+      });
       return undefined;
     }
     held.records.push(issued);
+    if (!issued.record.isDelete) held.open.push(issued);
+    held.latest = laterOf(held.latest, issued);
     held.writes.add(issued.number);
     held.covered.addAll(issued.seen);
     if (compareIssued(issued, held.best) <= 0) return undefined;
@@ -77,12 +95,20 @@ export class Holdings {
   clone(): Holdings {
     const copy = new Holdings();
     for (const issued of this.#all) copy.#all.add(issued);
-    for (const [key, { records, writes, covered, best }] of this.keys) {
-      copy.keys.set(key, { records: [...records], writes: writes.clone(), covered: covered.clone(), best });
+    for (const [key, held] of this.keys) {
+      const { records, writes, covered, open } = held;
+      copy.keys.set(key, {
+        ...held,
+        records: [...records],
+        writes: writes.clone(),
+        covered: covered.clone(),
+        open: [...open],
+      });
     }
     copy.identity = this.identity;
     copy.progress = this.progress;
     copy.source = this.source;
+    copy.sourceHeld = this.sourceHeld;
     copy.hasInherited = this.hasInherited;
     copy.lastWallMs = this.lastWallMs;
     return copy;
@@ -97,7 +123,27 @@ export function isSuperseded({ record, number }: Issued, known: HeldKey): boolea
   if (known.covered.has(number)) return true;
   if (record.expiresAtMs === 0) return false;
   const deadline = timestampFromMs(record.expiresAtMs);
-  return known.records.some(
-    (other) => other.number !== number && other.original.record.timestamp >= deadline,
-  );
+  const [first, second] = known.latest;
+  const other = first.number === number ? second : first;
+  return other !== undefined && writtenAt(other) >= deadline;
+}
+
+function laterOf(
+  [first, second]: readonly [Issued, Issued | undefined],
+  issued: Issued,
+): readonly [Issued, Issued | undefined] {
+  if (issued.number === first.number || issued.number === second?.number) return [first, second];
+  if (writtenAt(issued) > writtenAt(first)) return [issued, first];
+  return [first, second === undefined || writtenAt(issued) > writtenAt(second) ? issued : second];
+}
+
+/** When a write was made; under a clock that ran ahead, when it was adopted. */
+function writtenAt({ record, original }: Issued): number {
+  return Math.min(record.timestamp, original.record.timestamp);
+}
+
+/** The puts of a key that nothing here supersedes. */
+export function openPuts(known: HeldKey): readonly Issued[] {
+  known.open = known.open.filter((issued) => !isSuperseded(issued, known));
+  return known.open;
 }

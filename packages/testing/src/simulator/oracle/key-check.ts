@@ -10,7 +10,7 @@ import {
 import type { Machine } from "../machine.ts";
 import { describeRecord } from "../shell.ts";
 import { Violation } from "../violation.ts";
-import { type HeldKey, type Holdings, isSuperseded } from "./holdings.ts";
+import { type HeldKey, type Holdings, openPuts } from "./holdings.ts";
 import type { Issued } from "./registry.ts";
 
 export function checkKey(
@@ -19,6 +19,7 @@ export function checkKey(
   key: KeyText,
   entry: Entry | undefined,
   retentionMs: number,
+  allowsForks: boolean,
 ): void {
   const known = held.keys.get(key);
   const where = `${machine.address} ${key}`;
@@ -50,7 +51,7 @@ export function checkKey(
       `${where}: ${describeRecord(best.record)} wins, though a later author had seen it`,
     );
   }
-  checkConflicts(where, held, known, entry, retentionMs);
+  checkConflicts(where, held, known, entry, retentionMs, allowsForks);
 }
 
 /** A delete, or a put whose deadline every member's clock has passed, at or below the horizon. */
@@ -71,20 +72,23 @@ function checkConflicts(
   known: HeldKey,
   entry: Entry,
   retentionMs: number,
+  allowsForks: boolean,
 ): void {
   const expected = new Map<number, Issued>();
-  for (const issued of known.records) {
+  for (const issued of openPuts(known)) {
     const { record, number } = issued;
-    if (record.isDelete || number === known.best.number || isSuperseded(issued, known)) continue;
+    if (number === known.best.number) continue;
     if (!hasEqualContent(record, entry.winner)) expected.set(number, issued);
   }
   const shown = new Set<number>();
   for (const sibling of conflictsOf(entry)) {
-    if (sibling.isDelete || hasEqualContent(sibling, entry.winner)) continue;
-    const issued = known.records.find(({ record }) => isSame(record, sibling));
+    if (sibling.isDelete || hasEqualContent(sibling, entry.winner))
+      throw new Violation("always-true-conflicts", `${where}: ${describeRecord(sibling)} is listed`);
+    const issued = known.records.findLast(({ record }) => isSame(record, sibling));
     // Who no longer kept the loser could not name it; then its retention ends here soon.
     const isOver = sibling.timestamp + retentionMs * TICKS_PER_MS <= entry.winner.timestamp;
-    if (issued !== undefined && isOver) {
+    // Of three live copies of one directory the names of what two of them share are not told apart: that lists too much.
+    if (issued !== undefined && (isOver || allowsForks)) {
       shown.add(issued.number);
       continue;
     }

@@ -1,5 +1,14 @@
 /** Watches a world and judges it against the definitions of the replication rules, with code of its own. */
-import type { ChangeSet, KeyText, ReplicaId, WriteRecord } from "@meshkv/core";
+import {
+  type ChangeSet,
+  type KeyText,
+  type PeerMessage,
+  type ReplicaId,
+  UNKNOWN_START,
+  type VersionVector,
+  type Write,
+  type WriteRecord,
+} from "@meshkv/core";
 import type { DiskOperation } from "../disk.ts";
 import type { Machine } from "../machine.ts";
 import type { Observer } from "../observer.ts";
@@ -8,6 +17,7 @@ import { describeRecord, type Shell } from "../shell.ts";
 import type { Trace } from "../trace.ts";
 import { Violation } from "../violation.ts";
 import { checkEnd, whyNotSettled } from "./at-rest.ts";
+import { Batches } from "./batches.ts";
 import { checkEqual } from "./equality.ts";
 import { Holdings } from "./holdings.ts";
 import { checkKey } from "./key-check.ts";
@@ -25,7 +35,11 @@ export interface Ledger {
 
 export class Oracle implements Observer {
   readonly registry = new Registry();
+  readonly #batches = new Batches();
+  #hasLostDisks = false;
   readonly ledgers = new Map<Machine, Ledger>();
+  /** Groups of a successor that was given up in the turn that made them: nobody hears of what they say. */
+  readonly #orphans = new WeakSet<ChangeSet>();
   readonly #parameters: WorldParameters;
   readonly #trace: Trace;
   readonly #machines: readonly Machine[];
@@ -67,8 +81,10 @@ export class Oracle implements Observer {
 
   /** The directory of a machine was replaced by an image. */
   restored(machine: Machine, image: ReadonlyMap<number, Holdings>): void {
+    this.#replaceSource(machine);
     const ledger = this.ledger(machine);
     this.registry.allowsForks = true;
+    this.#hasLostDisks = true;
     ledger.generations.clear();
     ledger.serving = machine.disk.current;
     for (const [number, held] of image) ledger.generations.set(number, held.clone());
@@ -76,7 +92,20 @@ export class Oracle implements Observer {
 
   /** The directory of a machine is empty. */
   wiped(machine: Machine): void {
+    this.#replaceSource(machine);
     this.ledgers.delete(machine);
+    this.#hasLostDisks = true;
+  }
+
+  /** What was copied from a directory stays true when the directory is replaced. */
+  #replaceSource(machine: Machine): void {
+    const before = this.holdings(machine, this.ledger(machine).serving);
+    for (const { generations } of this.ledgers.values()) {
+      for (const held of generations.values()) {
+        // Who has copied nothing yet was not let in by this directory, or begins afresh.
+        if (held.source === machine && held.all().size > 0) held.sourceHeld ??= before;
+      }
+    }
   }
 
   started(shell: Shell): void {
@@ -96,11 +125,43 @@ export class Oracle implements Observer {
     generations.set(generation, holdings);
   }
 
+  /** Every write makes a record, deletes of unknown keys too (rule W3). */
+  wrote(shell: Shell, writes: readonly Write[], records: readonly WriteRecord[]): void {
+    const isWhole =
+      records.length === writes.length &&
+      records.every(({ key, isDelete }, index) => {
+        const write = writes[index];
+        return write?.key === key && isDelete === (write.value === undefined);
+      });
+    if (!isWhole) throw new Violation("always-written", `${shell.machine.address} made no record of a write`);
+    this.#batches.add(records);
+  }
+
+  toldEarly(records: readonly WriteRecord[]): void {
+    for (const record of records) this.registry.tell(record);
+  }
+
+  /** What peers are told is durable here (rule S7). */
+  sent({ machine }: Shell, message: PeerMessage): void {
+    if (message.kind !== "frame" && message.kind !== "hello") return;
+    const held = [...this.ledger(machine).generations.values()];
+    for (const [origin, { timestamp }] of message.vector.entries()) {
+      if (held.some(({ vector }) => vector?.covers(origin, timestamp) === true)) continue;
+      throw new Violation(
+        "always-durable-first",
+        `${machine.address} tells ${origin}@${timestamp}, which is not durable there`,
+      );
+    }
+  }
+
   /** Registers what the group issues, with what its author has accepted by then. */
   committed(shell: Shell, generation: number, group: ChangeSet): void {
     const { host, machine } = shell;
     const slot = host.active.generation === generation ? host.active : host.successor;
-    if (slot === undefined || slot.generation !== generation) return;
+    if (slot === undefined || slot.generation !== generation) {
+      this.#orphans.add(group);
+      return;
+    }
     const held = this.holdings(machine, generation);
     const earlier = new Map<KeyText, Issued[]>();
     for (const record of group.records) {
@@ -141,7 +202,7 @@ export class Oracle implements Observer {
   durable(machine: Machine, operation: DiskOperation): void {
     if (operation.kind === "switch") this.#switched(machine, operation.generation);
     if (operation.kind === "discard") this.ledger(machine).generations.delete(operation.generation);
-    if (operation.kind !== "commit") return;
+    if (operation.kind !== "commit" || this.#orphans.has(operation.group)) return;
     const held = this.holdings(machine, operation.generation);
     const { group } = operation;
     held.lastWallMs = Math.max(held.lastWallMs, machine.wallMs());
@@ -155,6 +216,7 @@ export class Oracle implements Observer {
       this.#accept(machine, held, issued);
       touched.add(record.key);
     }
+    if (group.entries.size > 0) held.entriesState = {};
     for (const [key, { after }] of group.entries) {
       touched.add(key);
       if (after === undefined) continue;
@@ -168,8 +230,11 @@ export class Oracle implements Observer {
         throw new Violation("always-contiguous", `${origin} is cut at ${timestamp}`);
     }
     if (held.source === undefined || held.hasInherited) {
-      for (const key of touched)
-        checkKey(machine, held, key, tables.entries.get(key), this.#parameters.conflictRetentionMs);
+      const { conflictRetentionMs } = this.#parameters;
+      for (const key of touched) {
+        const entry = tables.entries.get(key);
+        checkKey(machine, held, key, entry, conflictRetentionMs, this.registry.allowsForks);
+      }
     }
     if (state !== undefined && operation.generation === machine.disk.current) this.#compare(machine, held);
   }
@@ -255,7 +320,7 @@ export class Oracle implements Observer {
       after.vector.size > 0 &&
       [...after.floors].length > 0
     ) {
-      this.#inherit(held, this.current(held.source), touched);
+      this.#inherit(held, held.sourceHeld ?? this.current(held.source), touched);
     }
     for (const [origin, { timestamp }] of before?.vector.entries() ?? []) {
       if (after.vector.get(origin) < timestamp)
@@ -263,12 +328,28 @@ export class Oracle implements Observer {
     }
     for (const [origin, { timestamp }] of after.vector.entries()) {
       const from = before?.vector.get(origin) ?? 0;
-      if (timestamp > from) this.#checkCoverage(machine, held, origin, from, timestamp);
+      if (timestamp <= from) continue;
+      this.#checkCoverage(machine, held, origin, from, timestamp);
+      if (this.current(machine) === held) this.#checkBatches(machine, origin, timestamp);
     }
+  }
+
+  /** A vector never rests inside a batch (rule W6). */
+  #checkBatches(machine: Machine, origin: ReplicaId, timestamp: number): void {
+    if (this.registry.allowsForks) return;
+    const batch = this.#batches.cutBy(origin, timestamp);
+    // What was lost before anybody could see it never was.
+    if (batch?.every((record) => this.registry.find(record)?.isDurable === true) !== true) return;
+    throw new Violation(
+      "always-whole-batches",
+      `${machine.address} rests at ${origin}@${timestamp}, inside a batch`,
+    );
   }
 
   #inherit(held: Holdings, source: Holdings, touched: Set<KeyText>): void {
     held.hasInherited = true;
+    // What the source no longer kept by its clock, it could not hand on.
+    held.lastWallMs = Math.max(held.lastWallMs, source.lastWallMs);
     for (const issued of source.all()) {
       if (issued.record.timestamp > held.floor(issued.record.origin)) continue;
       held.accept(issued);
@@ -280,7 +361,7 @@ export class Oracle implements Observer {
   #switched(machine: Machine, generation: number): void {
     const ledger = this.ledger(machine);
     const [before, after] = [this.holdings(machine, ledger.serving), this.holdings(machine, generation)];
-    checkSuccession(machine, ledger.serving, before, after);
+    checkSuccession(machine, ledger.serving, before, after, this.#parameters.conflictRetentionMs);
     ledger.serving = generation;
   }
 
@@ -299,9 +380,22 @@ export class Oracle implements Observer {
     for (const other of this.#machines) {
       if (other === machine || other.isGone) continue;
       const theirs = this.current(other);
-      if (theirs.vector === undefined || !held.vector.equals(theirs.vector)) continue;
+      if (theirs.vector === undefined || !this.#isSameVector(held.vector, theirs.vector)) continue;
+      // What was compared and has not changed since need not be compared again.
+      if (held.equalTo === theirs.entriesState && theirs.equalTo === held.entriesState) continue;
       checkEqual(machine, other);
+      [held.equalTo, theirs.equalTo] = [theirs.entriesState, held.entriesState];
     }
+  }
+
+  /** Whether two vectors say the same; where directories were copied, of the same branches of every origin's life. */
+  #isSameVector(a: VersionVector, b: VersionVector): boolean {
+    if (!a.equals(b)) return false;
+    if (!this.registry.allowsForks) return true;
+    for (const [origin, { start }] of a.entries()) {
+      if (start === UNKNOWN_START || b.position(origin).start !== start) return false;
+    }
+    return true;
   }
 
   acknowledged(shell: Shell, records: readonly WriteRecord[]): void {
@@ -321,7 +415,9 @@ export class Oracle implements Observer {
 
   /** Why the world is not at rest; undefined when it is. */
   whyNotSettled(): string | undefined {
-    return whyNotSettled(this.#machines.filter(({ isGone }) => !isGone));
+    const left = this.#machines.filter(({ isGone }) => !isGone);
+    const hasLostDisks = left.length < this.#machines.length || this.#hasLostDisks;
+    return whyNotSettled(left, hasLostDisks);
   }
 
   /** Judges a world at rest. */

@@ -1,5 +1,5 @@
 /** Every record ever issued anywhere, and what its writer had seen when it wrote: the truth that replicas are judged by. */
-import type { KeyText, ReplicaId, StartId, WriteRecord } from "@meshkv/core";
+import { type KeyText, type ReplicaId, type StartId, strayOrigin, type WriteRecord } from "@meshkv/core";
 import { Violation } from "../violation.ts";
 import { type NumberSet } from "./number-set.ts";
 
@@ -36,11 +36,17 @@ export function compareIssued(a: Issued, b: Issued): number {
 
 export class Registry {
   readonly #byName = new Map<string, Issued>();
+  readonly #byStray = new Map<string, Issued>();
   readonly #versions = new Map<string, Issued>();
+  readonly #told = new Map<string, number>();
   readonly #byOrigin = new Map<ReplicaId, Issued[]>();
   readonly #writesOfKey = new Map<KeyText, number>();
   /** Directories were copied or put back: until the copies meet, one version may name two records. */
   allowsForks = false;
+
+  #named(name: string): Issued | undefined {
+    return this.#byName.get(name) ?? (this.allowsForks ? this.#byStray.get(name) : undefined);
+  }
 
   find(record: WriteRecord): Issued | undefined {
     return this.#byName.get(nameOf(record.timestamp, record.origin, record.checksum));
@@ -58,6 +64,19 @@ export class Registry {
     return issued;
   }
 
+  /** A version was told to a client before it was durable: it must never name another record (rule W4). */
+  tell(record: WriteRecord): void {
+    const version = `${record.timestamp}@${record.origin}`;
+    this.#checkTold(version, record);
+    this.#told.set(version, record.checksum);
+  }
+
+  #checkTold(version: string, record: WriteRecord): void {
+    const told = this.#told.get(version);
+    if (told !== undefined && told !== record.checksum && !this.allowsForks)
+      throw new Violation("always-no-reuse", `${version} was told to a client and names another record now`);
+  }
+
   /** Notes a record at the moment in which its origin makes it. */
   issue(record: WriteRecord, start: StartId, seen: NumberSet): Issued {
     const version = `${record.timestamp}@${record.origin}`;
@@ -71,8 +90,9 @@ export class Registry {
     ) {
       throw new Violation("always-no-reuse", `${version} names two records`);
     }
+    this.#checkTold(version, record);
     const { adopted, key } = record;
-    const source = adopted && this.#byName.get(nameOf(adopted.timestamp, adopted.origin, adopted.checksum));
+    const source = adopted && this.#named(nameOf(adopted.timestamp, adopted.origin, adopted.checksum));
     if (adopted !== undefined && source === undefined) {
       throw new Violation("always-honest", `${version} adopts what nobody issued`);
     }
@@ -88,6 +108,8 @@ export class Registry {
     } as Omit<Issued, "original"> & { original: Issued };
     issued.original = source === undefined ? issued : source.original;
     this.#byName.set(nameOf(record.timestamp, record.origin, record.checksum), issued);
+    // Should the directory turn out to be a copy, its writes are adopted under the name of this start.
+    this.#byStray.set(nameOf(record.timestamp, strayOrigin(record.origin, start), record.checksum), issued);
     this.#versions.set(version, issued);
     const ofOrigin = this.#byOrigin.get(record.origin);
     if (ofOrigin === undefined) this.#byOrigin.set(record.origin, [issued]);

@@ -1,0 +1,291 @@
+import { isCovered, MemberSet, positionAt, type ReplicaId, VersionVector } from "@meshkv/core";
+import { replicaId } from "../arbitraries/identifiers.ts";
+import { LoneReplica } from "../lone-replica.ts";
+import type { WiredHost } from "../wired-host.ts";
+import { WiredHosts } from "../wired-hosts.ts";
+import { agree, areMembers, demand, type Scenario } from "./scenario.ts";
+
+const NOW_MS = 1_767_225_600_000;
+
+/** Asks a host to remove a member. */
+function remove(wired: WiredHosts, host: WiredHost, member: ReplicaId, force: boolean): unknown {
+  const { nowMs } = wired;
+  const answer = host.host.change(nowMs, ({ peering }) => peering.remove(member, force, nowMs));
+  wired.collect(host);
+  return answer;
+}
+
+/** b is restored from an image, and may write a while before it is met. */
+function restore(write: (b: WiredHost, wired: WiredHosts) => void): void {
+  const wired = new WiredHosts();
+  const [a, b] = wired.mesh("a", "b");
+  if (a === undefined || b === undefined) return;
+  b.write({ early: "1" });
+  wired.pass(500);
+  const image = b.image();
+  b.write({ late: "2" });
+  // No time passes: were something forgotten meanwhile, the restored replica would be behind as well.
+  wired.settle();
+  demand(a.values["late"] === "2", "a has the write that the image lacks");
+  const old = b.replica.id;
+  wired.stop(b);
+  b.restore(image);
+  wired.cut(a, b);
+  wired.start("b", { peers: ["a"] });
+  write(b, wired);
+  wired.heal(a, b);
+  wired.until("it has another id", () => b.replica.id !== old);
+  wired.until("they agree", () => agree(a, b) && areMembers([a, b]));
+  demand(Object.keys(a.values).sort().join() === "early,late,restored", "no write is lost");
+}
+
+export const MEMBERSHIP_SCENARIOS: readonly Scenario[] = [
+  {
+    name: "an-admission-is-durable-before-it-is-told",
+    run: () => {
+      const wired = new WiredHosts();
+      const a = wired.start("a");
+      wired.pass(100);
+      wired.mayDeliver = ({ from, message }) => {
+        if (from !== "a" || message.kind !== "granted") return true;
+        const admitted = message.members.current().length;
+        demand(a.replica.durableMembers.current().length >= admitted, "who was let in is on disk");
+        return true;
+      };
+      a.holdsCommits = true;
+      const b = wired.start("b", { peers: ["a"] });
+      wired.pass(500);
+      a.holdsCommits = false;
+      a.makeDurable();
+      wired.settle();
+      wired.until("both are members", () => areMembers([a, b]));
+    },
+  },
+  {
+    name: "a-joiner-observes-its-admission",
+    run: () => {
+      const wired = new WiredHosts();
+      const [a, b] = wired.mesh("a", "b");
+      if (a === undefined || b === undefined) return;
+      a.write({ key: "1" });
+      wired.pass(1000);
+      let admitted = 0;
+      wired.mayDeliver = ({ message }) => {
+        if (message.kind === "granted") admitted = message.observe;
+        // Nothing but the admission tells the joiner's clock anything.
+        return true;
+      };
+      const c = wired.start("c", { peers: [] });
+      c.offsetMs = -50_000;
+      let first = Number.POSITIVE_INFINITY;
+      wired.stop(c);
+      wired.start("c", { peers: ["a"] });
+      wired.mayDeliver = ({ to, message }) => {
+        if (message.kind === "granted") admitted = message.observe;
+        const successor = c.isRunning ? c.host.successor : undefined;
+        if (to === "c" && message.kind === "copied" && successor !== undefined)
+          first = Math.min(first, successor.replica.clock.last);
+        return true;
+      };
+      wired.until("it has joined", () => areMembers([a, b, c]));
+      demand(admitted > 0 && first >= admitted, "whatever a joiner writes comes after its admission");
+    },
+  },
+  {
+    name: "strangers-stay-apart",
+    run: () => {
+      const wired = new WiredHosts();
+      const [a, b] = [wired.start("a"), wired.start("b")];
+      wired.dial(a, b);
+      wired.pass(3000);
+      demand(areMembers([a, b], 1), "meshes that nobody brought together stay apart");
+    },
+  },
+  {
+    name: "meshes-of-two-names-stay-apart",
+    run: () => {
+      const wired = new WiredHosts();
+      const [a, b] = [wired.start("a"), wired.start("b")];
+      const { identity } = b.replica;
+      b.host.change(wired.nowMs, ({ replica }) =>
+        replica.setIdentity({ ...identity, mesh: { ...identity.mesh, name: "other" } }),
+      );
+      wired.settle();
+      wired.dial(b, a, true);
+      wired.pass(3000);
+      demand(areMembers([a, b], 1), "a wrong address does not empty a server into another mesh");
+    },
+  },
+  {
+    name: "a-removal-pulls-first",
+    run: () => {
+      const wired = new WiredHosts();
+      const [a, b, c] = wired.mesh("a", "b", "c");
+      if (a === undefined || b === undefined || c === undefined) return;
+      const leaver = c.replica.id;
+      wired.cut(a, c);
+      wired.cut(a, b);
+      c.write({ last: "words" });
+      wired.pass(200);
+      wired.stop(c);
+      wired.heal(a, b);
+      a.holdsCommits = true;
+      wired.until("a and b are linked", () => a.linkedPeers.length === 1);
+      demand(
+        remove(wired, a, leaver, false) === "pull",
+        "the leaver's writes are fetched before it is removed",
+      );
+    },
+  },
+  { name: "a-restored-directory-loses-no-write", run: () => restore((b) => b.write({ restored: "3" })) },
+  {
+    name: "a-restored-directory-that-ticks-loses-no-write",
+    run: () =>
+      restore((b, wired) => {
+        // Its clock passes what the others hold of it, as if it had never gone back.
+        b.offsetMs = 10_000;
+        wired.pass(500);
+        b.write({ restored: "3" });
+      }),
+  },
+  {
+    name: "two-copies-of-a-directory-part",
+    run: () => {
+      const wired = new WiredHosts();
+      const [a, b] = wired.mesh("a", "b");
+      if (a === undefined || b === undefined) return;
+      b.write({ common: "1" });
+      wired.pass(500);
+      wired.stop(b);
+      const image = b.image();
+      const c = wired.start("c");
+      wired.stop(c);
+      c.restore(image);
+      wired.cut(a, c);
+      const common = wired.start("b", { peers: ["a"] }).replica.id;
+      wired.start("c", { peers: ["b"] });
+      b.write({ original: "2" });
+      c.write({ copy: "3" });
+      wired.until("one of the copies takes another id", () =>
+        [b, c].some(({ replica }) => replica.id !== common),
+      );
+      wired.heal(a, c);
+      wired.until("three are members", () => areMembers([a, b, c]), 120_000);
+      wired.until("no write is lost", () => agree(a, b, c) && Object.keys(a.values).length === 3);
+    },
+  },
+  {
+    name: "two-copies-of-a-lone-directory-part",
+    run: () => {
+      const wired = new WiredHosts();
+      const a = wired.start("a");
+      a.write({ common: "1" });
+      wired.pass(500);
+      wired.stop(a);
+      const image = a.image();
+      const b = wired.start("b");
+      wired.stop(b);
+      b.restore(image);
+      wired.start("a");
+      wired.start("b", { peers: ["a"] });
+      a.write({ original: "2" });
+      b.write({ copy: "3" });
+      wired.until("two are members", () => areMembers([a, b]), 120_000);
+      wired.until("no write is lost", () => agree(a, b) && Object.keys(a.values).length === 3);
+      demand(a.replica.id !== b.replica.id, "two copies have two ids");
+    },
+  },
+  {
+    name: "a-raise-holds-in-its-own-mesh",
+    run: () => {
+      const wired = new WiredHosts();
+      const older = wired.start("older");
+      wired.pass(1000);
+      const [a, b] = wired.mesh("a", "b");
+      if (a === undefined || b === undefined) return;
+      wired.cut(a, b);
+      b.write({ key: "old" });
+      wired.pass(500);
+      older.write({ key: "newer" });
+      remove(wired, a, b.replica.id, true);
+      wired.pass(3000);
+      wired.heal(a, b);
+      wired.until("b's write has returned", () => agree(a, b) && a.values["key"] === "old");
+      const raised = [...a.tables.entries.values()].some(({ winner }) => winner.adopted?.raised === true);
+      demand(raised, "a returning write comes after everything that was forgotten in its mesh");
+      wired.dial(a, older, true);
+      wired.until("the meshes are one", () => areMembers([a, b, older]));
+      wired.until("they agree", () => agree(a, b, older));
+      demand(a.values["key"] === "newer", "a write that was raised in one mesh is as old as ever in another");
+    },
+  },
+  {
+    name: "a-note-counts-only-where-it-is-true",
+    run: () => {
+      // What was offered was in the adopter's log, or the adopter had it in another log: both have to be here.
+      const [old, adopter, other] = [replicaId(1), replicaId(2), replicaId(3)];
+      const at = (positions: readonly (readonly [ReplicaId, number])[]): VersionVector =>
+        new VersionVector(positions.map(([id, timestamp]) => [id, positionAt(timestamp)]));
+      const succession = {
+        successor: replicaId(4),
+        adopter,
+        adoptedAt: 50,
+        offered: at([[old, 20]]),
+        held: at([
+          [adopter, 50],
+          [other, 30],
+        ]),
+      };
+      const members = new MemberSet().without(old, succession);
+      const write = { origin: old, timestamp: 20 };
+      const whole = at([
+        [adopter, 50],
+        [other, 30],
+      ]);
+      demand(isCovered(write, whole, members, new Map()), "who has all that the adopter had has the write");
+      const part = at([
+        [adopter, 50],
+        [other, 10],
+      ]);
+      demand(!isCovered(write, part, members, new Map()), "who has the adopter's log alone may lack it");
+    },
+  },
+  {
+    name: "a-late-put-comes-after-what-was-forgotten",
+    run: () => {
+      const [writer, reader] = [new LoneReplica(replicaId(1), NOW_MS), new LoneReplica(replicaId(2), NOW_MS)];
+      const put = writer.write("key", "late");
+      reader.replica.setHorizon(put.timestamp + 1000, new Set([reader.replica.id]));
+      reader.replica.accept(put.origin, [put], positionAt(put.timestamp), NOW_MS);
+      reader.commit();
+      const winner = reader.replica.entry(put.key)?.winner;
+      demand(
+        winner?.adopted?.raised === true,
+        "what may have been beaten by a forgotten tombstone is raised",
+      );
+      const logs = [...reader.tables.logs.values()].map((log) => log.length);
+      demand(logs.join() === "1,1", "it is in its own log, and in the log of the one who raised it");
+    },
+  },
+  {
+    name: "a-winning-delete-travels-before-the-put-that-it-beats",
+    run: () => {
+      const [writer, adopter] = [
+        new LoneReplica(replicaId(1), NOW_MS),
+        new LoneReplica(replicaId(2), NOW_MS + 5),
+      ];
+      const put = writer.write("key", "offered");
+      const tombstone = adopter.write("key", undefined);
+      adopter.commit();
+      demand(adopter.replica.adopt(put, NOW_MS + 10), "an offered write that is not here is adopted");
+      adopter.commit();
+      const log = adopter.tables.logs.get(adopter.replica.id) ?? [];
+      demand(
+        log.length === 3,
+        "the delete that beats the put is stated again: elsewhere it may be forgotten",
+      );
+      demand(log[1]?.isDelete === true && log[1].moreFollows, "it goes before the put, in one batch with it");
+      demand(adopter.replica.entry(tombstone.key)?.winner.isDelete === true, "the key stays deleted");
+    },
+  },
+];

@@ -1,0 +1,104 @@
+/**
+ * Clients with sessions that move between machines at random: whatever a session reads is at least as new as what it
+ * wrote or read before, wherever; a replica that lacks something of it refuses. They only look: the world runs as if
+ * they were not there.
+ */
+import {
+  compareRecords,
+  covers,
+  type Entry,
+  isSameWrite,
+  type KeyText,
+  type Replica,
+  SessionToken,
+  type WriteRecord,
+} from "@meshkv/core";
+import type { Machine } from "./machine.ts";
+import type { WorldParameters } from "./parameters.ts";
+import type { Random } from "./random.ts";
+import { Violation } from "./violation.ts";
+
+const SESSIONS = 3;
+
+interface Session {
+  readonly name: string;
+  token: SessionToken;
+  /** The newest that was seen of each key. */
+  readonly seen: Map<KeyText, WriteRecord>;
+}
+
+export class SessionProbes {
+  readonly #parameters: WorldParameters;
+  readonly #random: Random;
+  readonly #sessions: readonly Session[];
+  /** Keys that anybody deleted. */
+  readonly #deletes = new Set<KeyText>();
+  /** Reads that were answered, and refusals. */
+  reads = 0;
+  refusals = 0;
+
+  constructor(parameters: WorldParameters, random: Random) {
+    this.#parameters = parameters;
+    this.#random = random;
+    this.#sessions = Array.from({ length: SESSIONS }, (_, index) => ({
+      name: `session ${index}`,
+      token: new SessionToken(parameters.meshName),
+      seen: new Map(),
+    }));
+  }
+
+  /** Remembers what was written: where a key is gone, somebody must have deleted it. */
+  wrote(records: readonly WriteRecord[]): void {
+    for (const { key, isDelete } of records) if (isDelete) this.#deletes.add(key);
+  }
+
+  /** One session reads one key somewhere. */
+  act(machines: readonly Machine[]): void {
+    const random = this.#random;
+    const machine = random.pick(machines);
+    const session = random.pick(this.#sessions);
+    const key = `k${random.below(this.#parameters.keys)}` as KeyText;
+    const { shell } = machine;
+    if (shell === undefined) return;
+    const { replica, generation } = shell.host.active;
+    // A replica that was never a member of anything durable serves nothing yet.
+    if (replica.identity.damaged || replica.durableVector.size === 0) return;
+    this.#read(session, replica, key, machine.disk.tables(generation).entry(key));
+  }
+
+  #read(session: Session, replica: Replica, key: KeyText, entry: Entry | undefined): void {
+    const result = SessionToken.decode(session.token.encode(replica), this.#parameters.meshName);
+    if ("problem" in result) throw new Violation("always-session", result.problem);
+    session.token = result.token;
+    if (session.token.missingAt(replica) !== undefined) {
+      this.refusals += 1;
+      return;
+    }
+    this.reads += 1;
+    session.token.sawEntry(entry, replica);
+    const last = session.seen.get(key);
+    if (last !== undefined && !this.#isAsNew(entry, last)) {
+      const found = entry === undefined ? "nothing" : describe(entry.winner);
+      throw new Violation(
+        "always-session",
+        `${session.name} reads ${found} of ${key} at ${replica.id}, after ${describe(last)}`,
+      );
+    }
+    if (entry !== undefined) session.seen.set(key, entry.winner);
+  }
+
+  #isAsNew(entry: Entry | undefined, last: WriteRecord): boolean {
+    if (entry === undefined) {
+      // Deletes are forgotten, and what has expired; clocks of machines differ by what faults make of them.
+      return last.isDelete || last.expiresAtMs > 0 || this.#deletes.has(last.key);
+    }
+    const { winner } = entry;
+    return isSameWrite(winner, last) || compareRecords(winner, last) >= 0 || covers(winner, last);
+  }
+}
+
+function describe({ timestamp, origin, adopted, isDelete }: WriteRecord): string {
+  const what = isDelete ? "delete" : "put";
+  const from = adopted === undefined ? "" : `, adopted from ${adopted.timestamp}@${adopted.origin}`;
+  return `${what} ${timestamp}@${origin}${from}`;
+}
