@@ -1,0 +1,116 @@
+/** How long it takes until others see a write, after it was acknowledged. */
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { create, KeyValue, PipelineRequestSchema } from "@meshkv/protocol";
+import { GrpcClient } from "../servers/grpc.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const VALUE = new Uint8Array(100).fill(0x76);
+
+/** Waits for `synced` and leaves the rest to the listener. */
+async function synced(stream: ReturnType<typeof watchOf>): Promise<void> {
+  for (;;) {
+    const [reply] = (await once(stream, "data")) as [{ readonly synced: boolean }];
+    if (reply.synced) return;
+  }
+}
+
+function watchOf(client: GrpcClient, target: "key" | "prefix", text: string) {
+  return client.stream(KeyValue.method.watch, { target: { case: target, value: encoder.encode(text) } });
+}
+
+/**
+ * Writes at one server at a steady rate, watches another, and returns the milliseconds from acknowledgement to the
+ * event there; 0 where the event came first.
+ */
+export async function replicationDelays(
+  writer: string,
+  reader: string,
+  ratePerSecond: number,
+  seconds: number,
+): Promise<number[]> {
+  const [from, to] = [new GrpcClient(writer), new GrpcClient(reader)];
+  const watch = watchOf(to, "prefix", "delay/");
+  watch.on("error", () => undefined);
+  await synced(watch);
+  const acknowledgedMs = new Map<number, number>();
+  const seenMs = new Map<number, number>();
+  const delays: number[] = [];
+  const match = (number: number): void => {
+    const [acknowledged, seen] = [acknowledgedMs.get(number), seenMs.get(number)];
+    if (acknowledged === undefined || seen === undefined) return;
+    delays.push(Math.max(0, seen - acknowledged));
+    acknowledgedMs.delete(number);
+    seenMs.delete(number);
+  };
+  watch.on("data", ({ events }) => {
+    const nowMs = performance.now();
+    for (const { entry } of events) {
+      const number = Number(decoder.decode(entry?.key).slice("delay/".length));
+      seenMs.set(number, nowMs);
+      match(number);
+    }
+  });
+  const stream = from.pipeline();
+  const failed = new Promise<never>((_resolve, reject) => stream.on("error", reject));
+  stream.on("data", ({ results }) => {
+    const nowMs = performance.now();
+    for (const { id } of results) {
+      acknowledgedMs.set(id, nowMs);
+      match(id);
+    }
+  });
+  const total = ratePerSecond * seconds;
+  const startMs = performance.now();
+  for (let id = 1; id <= total; ) {
+    const dueMs = ((performance.now() - startMs) / 1000) * ratePerSecond;
+    const operations = [];
+    for (; id <= Math.min(dueMs, total); id += 1) {
+      const kind = { case: "set" as const, value: { key: encoder.encode(`delay/${id}`), value: VALUE } };
+      operations.push({ id, kind });
+    }
+    if (operations.length > 0) stream.write(create(PipelineRequestSchema, { operations }));
+    await Promise.race([sleep(1), failed]);
+  }
+  const endMs = performance.now() + 30_000;
+  while (delays.length < total && performance.now() < endMs) await sleep(10);
+  if (delays.length < total) throw new Error(`${total - delays.length} of ${total} writes were not seen`);
+  stream.end();
+  watch.cancel();
+  from.close();
+  to.close();
+  return delays;
+}
+
+/** Writes one key again and again; returns the milliseconds from the sending of each write to the event at each watcher. */
+export async function fanOutDelays(address: string, watchers: number, writes: number): Promise<number[]> {
+  const clients = Array.from({ length: 10 }, () => new GrpcClient(address));
+  const writer = new GrpcClient(address);
+  const delays: number[] = [];
+  let seen: number[] = [];
+  const streams = Array.from({ length: watchers }, (_, index) => {
+    const client = clients[index % clients.length];
+    if (client === undefined) throw new Error("no client");
+    const stream = watchOf(client, "key", "fan-out");
+    stream.on("error", () => undefined);
+    return stream;
+  });
+  await Promise.all(streams.map(synced));
+  for (const stream of streams) {
+    stream.on("data", ({ events }) => {
+      if (events.length > 0) seen.push(performance.now());
+    });
+  }
+  for (let write = 0; write < writes; write += 1) {
+    seen = [];
+    const value = encoder.encode(String(write));
+    const sentMs = performance.now();
+    await writer.call(KeyValue.method.set, { key: encoder.encode("fan-out"), value });
+    while (seen.length < watchers) await sleep(1);
+    for (const atMs of seen) delays.push(atMs - sentMs);
+  }
+  for (const stream of streams) stream.cancel();
+  for (const client of [...clients, writer]) client.close();
+  return delays;
+}

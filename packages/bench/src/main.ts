@@ -1,0 +1,96 @@
+/** `npm run bench [-- --quick | --smoke] [--json] [--out DIR] [--only SUITE]`: measures meshkv beside its peers, in one run. */
+import { execFileSync } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { Bench, FULL, QUICK, SMOKE } from "./bench.ts";
+import { chartOf } from "./report/chart.ts";
+import { judgeTargets } from "./report/targets.ts";
+import { reportText } from "./report/text.ts";
+import { isInstalled, versionLine } from "./servers/child.ts";
+import { measureGrowth } from "./suites/growth.ts";
+import { measureLinks, measureReplication } from "./suites/replication.ts";
+import { measureThroughput } from "./suites/throughput.ts";
+
+const SUITES = {
+  throughput: measureThroughput,
+  replication: measureReplication,
+  links: measureLinks,
+  growth: measureGrowth,
+};
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    smoke: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+    out: { type: "string", default: "bench-results" },
+    only: { type: "string", multiple: true, default: Object.keys(SUITES) },
+  },
+});
+
+function revision(): string {
+  try {
+    const git = (...args: readonly string[]): string =>
+      execFileSync("git", args, { encoding: "utf8" }).trim();
+    return git("rev-parse", "HEAD") + (git("status", "--porcelain") === "" ? "" : " with changes");
+  } catch {
+    return "unknown";
+  }
+}
+
+function versions(): Record<string, string> {
+  const found: Record<string, string> = { node: process.version };
+  if (isInstalled("etcd")) found["etcd"] = versionLine("etcd", "--version");
+  if (isInstalled("redis-server")) found["redis"] = versionLine("redis-server", "--version");
+  if (isInstalled("h2load")) found["h2load"] = versionLine("h2load", "--version");
+  return found;
+}
+
+const startMs = performance.now();
+const startedAt = new Date().toISOString();
+const loadBefore = loadavg()[0] ?? 0;
+const folder = await mkdtemp(join(tmpdir(), "meshkv-bench-"));
+const scale = options.smoke ? SMOKE : options.quick ? QUICK : FULL;
+const bench = new Bench(scale, folder, (text) => process.stderr.write(`${text}\n`));
+try {
+  for (const [name, measure] of Object.entries(SUITES)) {
+    if (!options.only.includes(name)) continue;
+    try {
+      await measure(bench);
+    } catch (error) {
+      bench.fail(name, error);
+    }
+  }
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+const { measures, failures } = bench;
+const targets = judgeTargets(bench);
+const document = {
+  command: `npm run bench -- ${process.argv.slice(2).join(" ")}`.trim(),
+  revision: revision(),
+  startedAt,
+  seconds: Math.round((performance.now() - startMs) / 1000),
+  machine: {
+    processor: cpus()[0]?.model ?? "unknown",
+    cores: availableParallelism(),
+    memoryBytes: totalmem(),
+    // Whatever else ran before this: figures of a busy machine say little.
+    loadBefore,
+  },
+  versions: versions(),
+  scale: bench.scale,
+  measures,
+  targets,
+  failures,
+};
+await mkdir(options.out, { recursive: true });
+const base = join(options.out, `bench-${startedAt.replaceAll(":", "-").slice(0, 19)}`);
+await writeFile(`${base}.json`, `${JSON.stringify(document, undefined, 2)}\n`);
+await writeFile(`${base}.svg`, chartOf(targets, `meshkv against its targets, ${startedAt.slice(0, 10)}`));
+process.stdout.write(options.json ? `${JSON.stringify(document)}\n` : reportText(measures, targets));
+process.stderr.write(`written: ${base}.json, ${base}.svg\n`);
+if (failures.length > 0) process.exitCode = 1;
