@@ -1,52 +1,21 @@
-import { LoneReplica, replicaId, startId } from "@meshkv/testing/pure";
+import {
+  accept,
+  bytes,
+  fresh,
+  KEY,
+  NOW_MS,
+  PEER,
+  peerPut,
+  SELF,
+  valueOf,
+} from "../../test/lone-with-peer.ts";
+import { LoneReplica, startId } from "@meshkv/testing/pure";
 import { describe, expect, it } from "vitest";
 import { InvariantError } from "../invariant.ts";
 import { type KeyText, UNKNOWN_START } from "../ids.ts";
 import { positionAt } from "../position.ts";
-import { makeRecord, type RecordFields, type WriteRecord } from "../record.ts";
-import { EPOCH_MS, timestampFromMs, type Timestamp } from "../timestamp.ts";
-
-const [SELF, PEER] = [replicaId(1), replicaId(2)];
-const NOW_MS = EPOCH_MS + 1_000_000;
-const KEY = "key" as KeyText;
-
-function bytes(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
-}
-
-/** A put of the peer at a millisecond relative to now. */
-function peerPut(ms: number, changes: Partial<RecordFields> = {}): WriteRecord {
-  return makeRecord({
-    timestamp: timestampFromMs(NOW_MS + ms),
-    origin: PEER,
-    key: KEY,
-    isDelete: false,
-    value: bytes(`at ${ms}`),
-    expiresAtMs: 0,
-    context: [],
-    moreFollows: false,
-    adopted: undefined,
-    ...changes,
-  });
-}
-
-function accept(lone: LoneReplica, ...records: readonly WriteRecord[]): void {
-  const last = records.at(-1);
-  if (last !== undefined) lone.replica.accept(last.origin, records, positionAt(last.timestamp), lone.nowMs);
-}
-
-function valueOf(lone: LoneReplica, key = "key"): string | undefined {
-  const entry = lone.replica.entry(key as KeyText);
-  return entry === undefined || entry.winner.isDelete
-    ? undefined
-    : new TextDecoder().decode(entry.winner.value);
-}
-
-function fresh(): LoneReplica {
-  const lone = new LoneReplica(SELF, NOW_MS, [PEER]);
-  lone.commit();
-  return lone;
-}
+import { makeRecord } from "../record.ts";
+import { timestampFromMs, type Timestamp } from "../timestamp.ts";
 
 describe("writing", () => {
   it("gives growing versions, whatever the wall clock does (W1)", () => {
