@@ -31,8 +31,9 @@ import {
   STATUS_DETAILS_KEY,
 } from "@meshkv/protocol";
 
-/** What to do with a set: answer a version, refuse, never answer, or cut the connection. */
-export type SetScript = "answer" | "hang" | "cut" | MeshkvError;
+/** What to do with a set: answer a version, refuse, never answer, or cut the connection; or whatever a function says. */
+export type SetScript = SetStep | (() => SetStep);
+type SetStep = "answer" | "hang" | "cut" | MeshkvError;
 
 /** One running replica. */
 export class ScriptedReplica {
@@ -110,7 +111,8 @@ export class ScriptedReplica {
 
   async #set(request: SetRequest): Promise<MessageInitShape<typeof KeyValue.method.set.output>> {
     this.sets.push(request);
-    const script = this.script.length > 1 ? this.script.shift() : this.script[0];
+    const next = this.script.length > 1 ? this.script.shift() : this.script[0];
+    const script = typeof next === "function" ? next() : next;
     if (script instanceof MeshkvError) throw script;
     if (script === "cut") this.stop();
     if (script !== "answer") return new Promise(() => undefined);

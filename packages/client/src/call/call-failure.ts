@@ -67,9 +67,10 @@ export function failureOfGrpc(error: ServiceError, address: string): CallFailure
   return new CallFailure(translated, UNCERTAIN.has(translated.code) ? "unknown" : "final");
 }
 
-/** An error with the doubt that belongs to a write that broke off. */
-export function withDoubt(error: MeshkvError): MeshkvError {
-  const text = `${error.message}; it is not known whether the write was done`;
+/** An error with the doubt that belongs to a write that broke off, and what a replica had said before. */
+export function withDoubt(error: MeshkvError, refusal?: MeshkvError): MeshkvError {
+  const before = refusal === undefined ? "" : `; before that: ${refusal.message}`;
+  const text = `${error.message}; it is not known whether the write was done${before}`;
   return new MeshkvError(error.code, text, error.metadata);
 }
 

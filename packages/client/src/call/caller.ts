@@ -23,6 +23,7 @@ import type { ReplicaSet } from "../replicas/replica-set.ts";
 import { CallFailure, cancelled, withDoubt } from "./call-failure.ts";
 import type { RunningCall } from "./channel.ts";
 import { Deadlines } from "./deadlines.ts";
+import { Patience } from "./patience.ts";
 import type { OperationKind } from "./pipeline.ts";
 import { RetryBudget } from "./retry-budget.ts";
 
@@ -63,8 +64,6 @@ const PIPELINE_FROM = 8;
 const PIPELINED_BYTES_MAX = 64 * 1024;
 /** How long one replica may be waited for to have what a session has seen, while there are others. */
 const SESSION_ATTEMPT_MS = 1500;
-const BACKOFF_MS_MIN = 20;
-const BACKOFF_MS_MAX = 500;
 
 /** Makes the calls of one client. */
 export class Caller {
@@ -87,8 +86,10 @@ export class Caller {
     const message = create<Method["input"]>(method.input, request);
     this.#budget.earn();
     const tried = new Set<Replica>();
+    const patience = new Patience(Date.now(), plan.deadlineMs);
     // Some attempt broke off: the write may have been done, whatever the later ones say.
     let inDoubt = false;
+    let refusal: MeshkvError | undefined;
     let bound: Replica | undefined;
     for (let round = 0; ; ) {
       const replica = bound ?? this.#choose(plan, tried);
@@ -104,16 +105,21 @@ export class Caller {
       }
       tried.add(replica);
       this.#noteRefusal(failure, replica, plan);
+      const verdict = verdictOn(failure.error, plan, inDoubt, refusal);
+      if (failure.fate === "refused") refusal = failure.error;
       const isRound = bound !== undefined || this.replicas.all.every((each) => tried.has(each));
-      if (!this.#mayRetry(failure, plan, isRound, replica)) throw this.#verdict(failure, plan, inDoubt);
-      this.#options.onRetry(failure.error, bound ?? this.#choose(plan, tried));
+      const next = bound ?? this.#choose(plan, tried);
+      const latencyMs = next?.latency.estimateMs ?? 0;
+      const pauseMs = patience.pauseMs(isRound ? round : undefined, latencyMs, Date.now());
+      if (pauseMs === undefined || !this.#mayRetry(failure, plan, isRound, replica)) throw verdict;
+      this.#options.onRetry(failure.error, next);
       if (!isRound) continue;
       tried.clear();
-      await this.#backOff(round, plan);
+      // Or until some replica is well again.
+      await this.replicas.changed(pauseMs, plan.signal);
       round += 1;
       // A member that was removed does not come back under its id: nobody will ever tell what became of the write.
-      if (Date.now() >= plan.deadlineMs || bound?.isRetired === true)
-        throw this.#verdict(failure, plan, inDoubt);
+      if (bound?.isRetired === true || patience.isTooLate(latencyMs, Date.now())) throw verdict;
     }
   }
 
@@ -205,7 +211,7 @@ export class Caller {
   #mayRetry({ fate, error }: CallFailure, plan: CallPlan, isRound: boolean, from: Replica): boolean {
     if (fate === "final" || plan.signal?.aborted === true) return false;
     if (this.#options.once && (isRound || (fate === "unknown" && plan.kind !== "read"))) return false;
-    if (Date.now() >= plan.deadlineMs || error.code === "CANCELLED") return false;
+    if (error.code === "CANCELLED") return false;
     // Leaving a sick replica for one that is well adds nothing to the load of either.
     if (!isRound && from.health === "sick") return true;
     return this.#budget.take(performance.now());
@@ -215,19 +221,20 @@ export class Caller {
     if (fate !== "refused" || kind === "read") return;
     if (error.code === "STORAGE_FULL" || error.code === "CLOCK_SKEW") replica.refusedWrite(performance.now());
   }
+}
 
-  #verdict({ error }: CallFailure, { kind, signal }: CallPlan, inDoubt: boolean): MeshkvError {
-    if (signal?.aborted === true) return cancelled(signal);
-    return inDoubt && kind !== "read" ? withDoubt(error) : error;
-  }
-
-  /** Waits a little, or until some replica is well again; longer each round, and never in step with others. */
-  async #backOff(round: number, { deadlineMs, signal }: CallPlan): Promise<void> {
-    const ceilingMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** round);
-    const pauseMs = ceilingMs * (0.5 + 0.5 * Math.random());
-    const leftMs = Math.max(0, deadlineMs - Date.now());
-    await this.replicas.changed(Math.min(pauseMs, leftMs), signal);
-  }
+/** What the caller is told when the last attempt failed with `error`; `refusal` is what a replica said before that. */
+function verdictOn(
+  error: MeshkvError,
+  { kind, signal }: CallPlan,
+  inDoubt: boolean,
+  refusal: MeshkvError | undefined,
+): MeshkvError {
+  if (signal?.aborted === true) return cancelled(signal);
+  const ranOut = refusal !== undefined && error.code === "DEADLINE_EXCEEDED";
+  if (kind !== "read" && inDoubt) return withDoubt(error, ranOut ? refusal : undefined);
+  // Nothing hangs on a read that ran out of time: why there was none until then says more.
+  return ranOut ? refusal : error;
 }
 
 /** What of a call a pipeline can carry, and about how many bytes. */
