@@ -3,14 +3,16 @@
  * encoded positions sort as numbers do; lengths are varints.
  */
 import { type KeyText, keyTextFromBytes } from "./ids.ts";
-import { invariant } from "./invariant.ts";
+import { invariant, InvariantError } from "./invariant.ts";
 
 /** Bytes that do not follow their format: an expected outcome of reading from disk or network. */
 export class FormatError extends Error {
   override name = "FormatError";
 }
 
-const HEX_DIGITS = "0123456789abcdef";
+/** Ids that were read last, each at the place that its low bits say; a power of two. */
+const ID_PLACES = 1024;
+const KNOWN_IDS = Array.from({ length: ID_PLACES }, () => ({ high: 0, low: 0, text: "0".repeat(16) }));
 
 /** Appends values to a buffer that grows as needed. */
 export class ByteWriter {
@@ -57,13 +59,13 @@ export class ByteWriter {
 
   /** A non-negative safe integer in 8 bytes. */
   u64(value: number): this {
-    invariant(Number.isSafeInteger(value) && value >= 0, `not an unsigned safe integer: ${value}`);
+    if (!(Number.isSafeInteger(value) && value >= 0)) refuse("not an unsigned safe integer", value);
     return this.u32(Math.floor(value / 0x1_0000_0000)).u32(value >>> 0);
   }
 
   /** A non-negative safe integer as LEB128: 1 to 8 bytes. */
   varint(value: number): this {
-    invariant(Number.isSafeInteger(value) && value >= 0, `not an unsigned safe integer: ${value}`);
+    if (!(Number.isSafeInteger(value) && value >= 0)) refuse("not an unsigned safe integer", value);
     let rest = value;
     while (rest >= 0x80) {
       this.u8((rest % 0x80) | 0x80);
@@ -74,7 +76,7 @@ export class ByteWriter {
 
   /** An id of 16 hex digits in 8 bytes. */
   id(id: string): this {
-    invariant(id.length === 16, `not an id: ${id}`);
+    if (id.length !== 16) refuse("not an id", id);
     const at = this.#reserve(8);
     for (let index = 0; index < 8; index += 1) {
       const high = hexValue(id.charCodeAt(index * 2));
@@ -124,6 +126,11 @@ export class ByteWriter {
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
   }
+}
+
+/** The words of a refusal are made only when there is one. */
+function refuse(what: string, value: number | string): never {
+  throw new InvariantError(`${what}: ${value}`);
 }
 
 function hexValue(code: number): number {
@@ -192,12 +199,14 @@ export class ByteReader {
 
   /** An id of 8 bytes as 16 lowercase hex digits. */
   id(): string {
-    const at = this.#take(8);
-    let text = "";
-    for (let index = at; index < at + 8; index += 1) {
-      const byte = this.#bytes[index]!;
-      text += HEX_DIGITS[byte >>> 4]! + HEX_DIGITS[byte & 15]!;
-    }
+    const high = this.u32();
+    const low = this.u32();
+    // A mesh has few ids, and they are met all the time: the text of one that was met is used again.
+    const place = low & (ID_PLACES - 1);
+    const known = KNOWN_IDS[place];
+    if (known !== undefined && known.low === low && known.high === high) return known.text;
+    const text = high.toString(16).padStart(8, "0") + low.toString(16).padStart(8, "0");
+    KNOWN_IDS[place] = { high, low, text };
     return text;
   }
 

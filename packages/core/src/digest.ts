@@ -11,11 +11,12 @@ import type { Timestamp } from "./timestamp.ts";
 /** Buckets of the key space; a key's bucket is the low bits of its hash. */
 export const DIGEST_BUCKETS = 64;
 const LANES = 4;
+/** The hash of the pair that is counted in or out. */
+const SCRATCH = new Uint32Array(LANES);
 
 /** Sums per bucket: four 32-bit lanes each, least significant first. */
 export class Digest {
   readonly #lanes: Uint32Array;
-  readonly #scratch = new Uint32Array(LANES);
 
   constructor(lanes: Uint32Array = new Uint32Array(DIGEST_BUCKETS * LANES)) {
     invariant(lanes.length === DIGEST_BUCKETS * LANES, "digest size");
@@ -24,10 +25,10 @@ export class Digest {
 
   /** Counts a pair in. */
   add(key: KeyText, timestamp: Timestamp, origin: ReplicaId): void {
-    const bucket = hashPair(key, timestamp, origin, this.#scratch) * LANES;
+    const bucket = hashPair(key, timestamp, origin, SCRATCH) * LANES;
     let carry = 0;
     for (let lane = 0; lane < LANES; lane += 1) {
-      const sum = this.#lanes[bucket + lane]! + this.#scratch[lane]! + carry;
+      const sum = this.#lanes[bucket + lane]! + SCRATCH[lane]! + carry;
       this.#lanes[bucket + lane] = sum;
       carry = sum > 0xffff_ffff ? 1 : 0;
     }
@@ -35,10 +36,10 @@ export class Digest {
 
   /** Counts a pair out that was counted in before. */
   remove(key: KeyText, timestamp: Timestamp, origin: ReplicaId): void {
-    const bucket = hashPair(key, timestamp, origin, this.#scratch) * LANES;
+    const bucket = hashPair(key, timestamp, origin, SCRATCH) * LANES;
     let borrow = 0;
     for (let lane = 0; lane < LANES; lane += 1) {
-      const difference = this.#lanes[bucket + lane]! - this.#scratch[lane]! - borrow;
+      const difference = this.#lanes[bucket + lane]! - SCRATCH[lane]! - borrow;
       this.#lanes[bucket + lane] = difference;
       borrow = difference < 0 ? 1 : 0;
     }

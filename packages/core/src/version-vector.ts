@@ -77,9 +77,9 @@ export class VersionVector {
 /** `vector = varint count, count * (id origin, position)`, origins ascending. */
 export function writeVector(writer: ByteWriter, vector: VersionVector): void {
   writer.varint(vector.size);
-  for (const [origin, position] of [...vector.entries()].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const origin of [...vector.origins()].sort()) {
     writer.id(origin);
-    writePosition(writer, position);
+    writePosition(writer, vector.position(origin));
   }
 }
 
@@ -87,10 +87,11 @@ export function writeVector(writer: ByteWriter, vector: VersionVector): void {
 export function readVector(reader: ByteReader): VersionVector {
   const count = reader.count(33);
   const positions: [ReplicaId, Position][] = [];
+  let last = "";
   for (let index = 0; index < count; index += 1) {
     const origin = reader.id() as ReplicaId;
-    const last = positions.at(-1);
-    if (last !== undefined && last[0] >= origin) throw new FormatError("vector not sorted");
+    if (last >= origin) throw new FormatError("vector not sorted");
+    last = origin;
     positions.push([origin, readPosition(reader)]);
   }
   return new VersionVector(positions);
