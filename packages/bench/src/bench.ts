@@ -14,9 +14,12 @@ export interface Scale {
   readonly catchUpRecords: number;
   readonly bootstrapKeys: number;
   readonly watchers: number;
-  /** Keys of the smaller and of the larger table when growth is measured. */
-  readonly growth: readonly [small: number, large: number];
+  /** Keys of the tables that are compared when growth is measured, from the smallest to the largest. */
+  readonly growth: readonly [small: number, ...larger: number[]];
   readonly linkMembers: number;
+  /** Writes per second while a peer is stopped, and for how long. */
+  readonly stoppedRate: number;
+  readonly stoppedSeconds: number;
 }
 
 /** Runs every load once, to see that all work: too short for a figure to mean anything. */
@@ -31,6 +34,8 @@ export const SMOKE: Scale = {
   watchers: 20,
   growth: [500, 1000],
   linkMembers: 3,
+  stoppedRate: 100,
+  stoppedSeconds: 1,
 };
 
 /** About two minutes on a quiet machine. */
@@ -44,7 +49,9 @@ export const QUICK: Scale = {
   bootstrapKeys: 50_000,
   watchers: 1000,
   growth: [10_000, 100_000],
-  linkMembers: 3,
+  linkMembers: 5,
+  stoppedRate: 1000,
+  stoppedSeconds: 3,
 };
 
 /** The scale that the targets are stated for. */
@@ -57,8 +64,10 @@ export const FULL: Scale = {
   catchUpRecords: 500_000,
   bootstrapKeys: 1_000_000,
   watchers: 1000,
-  growth: [10_000, 10_000_000],
+  growth: [10_000, 1_000_000, 10_000_000],
   linkMembers: 5,
+  stoppedRate: 1000,
+  stoppedSeconds: 600,
 };
 
 /** One figure. */

@@ -10,14 +10,18 @@ import { chartOf } from "./report/chart.ts";
 import { judgeTargets } from "./report/targets.ts";
 import { reportText } from "./report/text.ts";
 import { isInstalled, versionLine } from "./servers/child.ts";
+import { measureClient } from "./suites/client.ts";
 import { measureGrowth } from "./suites/growth.ts";
 import { measureLinks, measureReplication } from "./suites/replication.ts";
+import { measureStoppedPeer } from "./suites/stopped-peer.ts";
 import { measureThroughput } from "./suites/throughput.ts";
 
 const SUITES = {
   throughput: measureThroughput,
   replication: measureReplication,
   links: measureLinks,
+  "stopped-peer": measureStoppedPeer,
+  client: measureClient,
   growth: measureGrowth,
 };
 
@@ -45,6 +49,7 @@ function versions(): Record<string, string> {
   const found: Record<string, string> = { node: process.version };
   if (isInstalled("etcd")) found["etcd"] = versionLine("etcd", "--version");
   if (isInstalled("redis-server")) found["redis"] = versionLine("redis-server", "--version");
+  if (isInstalled("nats-server")) found["nats"] = versionLine("nats-server", "--version");
   if (isInstalled("h2load")) found["h2load"] = versionLine("h2load", "--version");
   return found;
 }

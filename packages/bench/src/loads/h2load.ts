@@ -14,6 +14,8 @@ export interface UnaryCall {
   readonly path: string;
   /** The encoded message. */
   readonly body: Uint8Array;
+  /** Calls of each of the 8 connections that are in flight, 32 unless said otherwise. */
+  readonly inFlight?: number;
 }
 
 /** What h2load saw. It takes every HTTP 200 for a success, errors of gRPC too: the server's own count has to agree. */
@@ -29,10 +31,10 @@ const SPARE_SECONDS = 60;
 
 let files = 0;
 
-/** 8 connections with 32 calls in flight each, for some seconds after a warm-up of half a second. */
+/** 8 connections with calls in flight on each, for some seconds after a warm-up of half a second. */
 export async function unaryThroughput(
   folder: string,
-  { address, path, body }: UnaryCall,
+  { address, path, body, inFlight = 32 }: UnaryCall,
   seconds: number,
 ): Promise<UnaryResult> {
   files += 1;
@@ -44,7 +46,7 @@ export async function unaryThroughput(
   const [program, args] = pinned(
     "load",
     [
-      ["h2load", "-t", "1", "-c", "8", "-m", "32", "-D", String(seconds), "--warm-up-time", "1"],
+      ["h2load", "-t", "1", "-c", "8", "-m", String(inFlight), "-D", String(seconds), "--warm-up-time", "1"],
       ["-d", file, "-H", "content-type: application/grpc", "-H", "te: trailers"],
       `http://${address}${path}`,
     ].flat(),

@@ -1,8 +1,15 @@
 /** Many operations in flight on Pipeline streams. */
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { create, type MessageInitShape, type OperationSchema, PipelineRequestSchema } from "@meshkv/protocol";
+import {
+  create,
+  type MessageInitShape,
+  type OperationSchema,
+  PipelineRequestSchema,
+  toBinary,
+} from "@meshkv/protocol";
 import { GrpcClient } from "../servers/grpc.ts";
+import { countResults } from "./pipeline-reply.ts";
 
 /** One operation without its id. */
 export type OperationKind = MessageInitShape<typeof OperationSchema>["kind"];
@@ -20,41 +27,53 @@ export interface PipelineLoad {
   readonly next: () => NonNullable<OperationKind>;
 }
 
-/** Tells of every result; an error result ends the load. */
-type OnResult = (sentMs: number) => void;
+/** Messages that are made before a load of throughput, and sent in turn: encoding is no part of what is measured. */
+const PREPARED = 256;
 
-/** Drives pipelines until `isOver` says so after a whole message; returns the number of results. */
-async function drive(load: PipelineLoad, isOver: () => boolean, onResult: OnResult): Promise<number> {
+/** One message of operations, whose ids are unique among the prepared messages. */
+function encodeMessage({ next, perMessage }: PipelineLoad, index: number): Uint8Array {
+  const operations = Array.from({ length: perMessage }, (_, at) => ({
+    id: index * perMessage + at + 1,
+    kind: next(),
+  }));
+  return toBinary(PipelineRequestSchema, create(PipelineRequestSchema, { operations }));
+}
+
+/**
+ * Drives pipelines until `isOver` says so after a whole message; returns the number of results. An error result ends the
+ * load. `message` gives the next encoded message, `onResults` is told how many results a reply brought.
+ */
+async function drive(
+  load: PipelineLoad,
+  message: () => Uint8Array,
+  isOver: () => boolean,
+  onResults: (count: number) => void,
+): Promise<number> {
   let results = 0;
   const streams = Array.from({ length: load.streams }, async () => {
     const client = new GrpcClient(load.address);
-    const stream = client.pipeline();
-    const sentMs = new Map<number, number>();
-    let id = 0;
+    const stream = client.rawPipeline();
     let waiting = 0;
     const send = (): void => {
-      const nowMs = performance.now();
-      const operations = Array.from({ length: load.perMessage }, () => {
-        id += 1;
-        sentMs.set(id, nowMs);
-        return { id, kind: load.next() };
-      });
-      waiting += operations.length;
-      stream.write(create(PipelineRequestSchema, { operations }));
+      waiting += load.perMessage;
+      stream.write(message());
     };
     const failed = new Promise<never>((_resolve, reject) => stream.on("error", reject));
-    stream.on("data", (reply) => {
-      for (const result of reply.results) {
-        if (result.kind.case === "error") stream.destroy(new Error(result.kind.value.message));
-        onResult(sentMs.get(result.id) ?? 0);
-        sentMs.delete(result.id);
+    stream.on("data", (reply: Buffer) => {
+      let count: number;
+      try {
+        count = countResults(reply);
+      } catch (error) {
+        stream.destroy(error as Error);
+        return;
       }
-      results += reply.results.length;
-      waiting -= reply.results.length;
+      onResults(count);
+      results += count;
+      waiting -= count;
       while (!isOver() && waiting <= load.perMessage * (load.inFlight - 1)) send();
       if (isOver() && waiting === 0) stream.end();
     });
-    for (let message = 0; message < load.inFlight; message += 1) send();
+    for (let number = 0; number < load.inFlight; number += 1) send();
     await Promise.race([once(stream, "end"), failed]);
     client.close();
   });
@@ -67,30 +86,38 @@ export async function pipelineThroughput(
   load: PipelineLoad,
   seconds: number,
 ): Promise<{ readonly rate: number; readonly results: number }> {
+  const messages = Array.from({ length: PREPARED }, (_, index) => encodeMessage(load, index));
+  let sent = 0;
+  const message = (): Uint8Array => {
+    sent += 1;
+    return messages[sent % PREPARED] ?? new Uint8Array(0);
+  };
   const warmUntilMs = performance.now() + 500;
   const endMs = warmUntilMs + seconds * 1000;
   let counted = 0;
   const results = await drive(
     load,
+    message,
     () => performance.now() >= endMs,
-    () => {
+    (count) => {
       const nowMs = performance.now();
-      if (nowMs >= warmUntilMs && nowMs < endMs) counted += 1;
+      if (nowMs >= warmUntilMs && nowMs < endMs) counted += count;
     },
   );
   return { rate: counted / seconds, results };
 }
 
-/** Runs so many operations; returns the milliseconds it took. */
+/** Runs so many operations, in whole messages; returns the milliseconds it took. */
 export async function pipelineCount(load: PipelineLoad, count: number): Promise<number> {
   const startMs = performance.now();
   let sent = 0;
-  const next = (): NonNullable<OperationKind> => {
-    sent += 1;
-    return load.next();
+  const message = (): Uint8Array => {
+    sent += load.perMessage;
+    return encodeMessage(load, sent / load.perMessage);
   };
   await drive(
-    { ...load, next },
+    load,
+    message,
     () => sent >= count,
     () => undefined,
   );

@@ -91,6 +91,11 @@ export class Child {
     return (Number(fields[11]) + Number(fields[12])) / 100;
   }
 
+  /** Sends the process a signal and waits for nothing. */
+  signal(name: NodeJS.Signals): void {
+    this.#process.kill(name);
+  }
+
   /** Ends the process and waits for that. */
   async end(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
     if (this.#process.exitCode === null && this.#process.signalCode === null) {

@@ -25,6 +25,20 @@ export function etcdGet(key: Uint8Array): Uint8Array {
   return Uint8Array.from([...field(1, key), (7 << 3) | 0, 1]);
 }
 
+/** `etcdserverpb.RangeRequest` of so many keys from one on, serializable. */
+export function etcdList(start: Uint8Array, limit: number): Uint8Array {
+  const varint = [(limit & 127) | 128, limit >> 7];
+  // A range end of one zero byte: all keys from the first on.
+  return Uint8Array.from([
+    ...field(1, start),
+    ...field(2, Uint8Array.of(0)),
+    (3 << 3) | 0,
+    ...varint,
+    (7 << 3) | 0,
+    1,
+  ]);
+}
+
 /** An etcd of one member. */
 export class EtcdServer {
   readonly address: string;

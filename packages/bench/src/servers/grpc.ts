@@ -65,6 +65,12 @@ export class GrpcClient {
     });
   }
 
+  /** A stream of operations whose messages were encoded before, and are not decoded: the load costs little. */
+  rawPipeline(): ClientDuplexStream<Uint8Array, Buffer> {
+    const same = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    return this.#client.makeBidiStreamRequest(methodCodec(KeyValue.method.pipeline).path, same, same);
+  }
+
   /** A stream of operations. */
   pipeline(): ClientDuplexStream<PipelineRequest, PipelineResponse> {
     const codec = methodCodec(KeyValue.method.pipeline);

@@ -92,6 +92,11 @@ export class MeshkvServer {
     return readMetric(`http://127.0.0.1:${this.#httpPort}/metrics`, name, labels);
   }
 
+  /** Sends the process a signal and waits for nothing. */
+  signal(name: NodeJS.Signals): void {
+    this.#child?.signal(name);
+  }
+
   async end(signal?: NodeJS.Signals): Promise<void> {
     await this.#child?.end(signal);
     this.#child = undefined;

@@ -1,12 +1,21 @@
 /** Operations per second of every server that is found, in interleaved rounds. */
-import { create, KeyValue, methodCodec, SetRequestSchema, GetRequestSchema } from "@meshkv/protocol";
+import {
+  create,
+  GetRequestSchema,
+  KeyValue,
+  ListRequestSchema,
+  methodCodec,
+  SetRequestSchema,
+} from "@meshkv/protocol";
+import type { KV } from "nats";
 import type { Bench } from "../bench.ts";
 import { type UnaryCall, unaryThroughput } from "../loads/h2load.ts";
 import { keyOf, mixed, orderedSets, randomGets, randomSets, VALUE_BYTES } from "../loads/operations.ts";
 import { pipelineCount, type PipelineLoad, pipelineThroughput } from "../loads/pipeline.ts";
 import { isInstalled } from "../servers/child.ts";
-import { ETCD_PUT, ETCD_RANGE, etcdGet, etcdPut, EtcdServer } from "../servers/etcd.ts";
+import { ETCD_PUT, ETCD_RANGE, etcdGet, etcdList, etcdPut, EtcdServer } from "../servers/etcd.ts";
 import { MeshkvServer, startMesh } from "../servers/meshkv.ts";
+import { NatsServer } from "../servers/nats.ts";
 import { RedisServer } from "../servers/redis.ts";
 
 /** What one run of a load found. */
@@ -36,6 +45,12 @@ const SET_BODY = methodCodec(KeyValue.method.set).requestSerialize(
 const GET_BODY = methodCodec(KeyValue.method.get).requestSerialize(create(GetRequestSchema, { key: KEY }));
 const SET_PATH = methodCodec(KeyValue.method.set).path;
 const GET_PATH = methodCodec(KeyValue.method.get).path;
+const LIST_PATH = methodCodec(KeyValue.method.list).path;
+const PAGE = 1000;
+const LIST_BODY = methodCodec(KeyValue.method.list).requestSerialize(
+  create(ListRequestSchema, { pageSize: PAGE }),
+);
+const LIST_NAME = `meshkv list, pages of ${PAGE} entries`;
 const PIPELINE = { streams: 4, perMessage: 64, inFlight: 8 };
 
 /** Measures all of them; servers that are not installed are left out. */
@@ -65,6 +80,11 @@ export async function measureThroughput(bench: Bench): Promise<void> {
         ends.push(() => redis.end());
         loads.push(...redisLoads(bench, redis, policy));
       }
+    }
+    if (isInstalled("nats-server")) {
+      const nats = await NatsServer.start(folder);
+      ends.push(() => nats.end());
+      loads.push(...natsLoads(bench, nats));
     }
     for (let round = 1; round <= scale.rounds; round += 1) {
       bench.say(`round ${round} of ${scale.rounds}`);
@@ -97,6 +117,17 @@ async function counted(
   return { rate, perProcessorSecond: successes / seconds };
 }
 
+/** Entries instead of pages. */
+function pages(run: () => Promise<LoadResult>): () => Promise<LoadResult> {
+  return async () => {
+    const { rate, perProcessorSecond } = await run();
+    return {
+      rate: rate * PAGE,
+      ...(perProcessorSecond === undefined ? {} : { perProcessorSecond: perProcessorSecond * PAGE }),
+    };
+  };
+}
+
 function* meshkvLoads({ folder, scale }: Bench, one: MeshkvServer, three: MeshkvServer): Generator<Load> {
   const unary = (server: MeshkvServer, operation: string, call: UnaryCall) => () => {
     const labels = new RegExp(`operation="${operation}".*result="OK"`, "i");
@@ -111,6 +142,8 @@ function* meshkvLoads({ folder, scale }: Bench, one: MeshkvServer, three: Meshkv
     const set = { path: SET_PATH, body: SET_BODY };
     yield { name: "meshkv unary get", run: unary(one, "Get", { address: one.address, ...get }) };
     yield { name: "meshkv unary set", run: unary(one, "Set", { address: one.address, ...set }) };
+    const list = { path: LIST_PATH, body: LIST_BODY, inFlight: 1 };
+    yield { name: LIST_NAME, run: pages(unary(one, "List", { address: one.address, ...list })) };
     yield {
       name: "meshkv unary set, three peers",
       run: unary(three, "Set", { address: three.address, ...set }),
@@ -137,20 +170,26 @@ function* meshkvLoads({ folder, scale }: Bench, one: MeshkvServer, three: Meshkv
 async function etcdLoads({ folder, scale }: Bench, etcd: EtcdServer): Promise<Load[]> {
   const { address, client } = etcd;
   const [get, put] = [etcdGet(KEY), etcdPut(KEY, VALUE)];
-  await client.raw(ETCD_PUT, put);
+  for (let number = 0; number < PAGE; number += 1) await client.raw(ETCD_PUT, etcdPut(keyOf(number), VALUE));
   const found = await client.raw(ETCD_RANGE, get);
   if (!Buffer.from(found).includes(Buffer.from(VALUE))) throw new Error("etcd does not answer what was put");
-  const unary = (method: string, path: string, body: Uint8Array) => () => {
+  const unary = (method: string, path: string, body: Uint8Array, inFlight?: number) => () => {
     const counts: CountedServer = {
       served: () => etcd.served(method),
       processorSeconds: () => etcd.processorSeconds,
     };
-    return counted(counts, () => unaryThroughput(folder, { address, path, body }, scale.seconds));
+    return counted(counts, () =>
+      unaryThroughput(folder, { address, path, body, ...(inFlight && { inFlight }) }, scale.seconds),
+    );
   };
   return isInstalled("h2load")
     ? [
         { name: "etcd unary get", run: unary("Range", ETCD_RANGE, get) },
         { name: "etcd unary put", run: unary("Put", ETCD_PUT, put) },
+        {
+          name: `etcd range, pages of ${PAGE} entries`,
+          run: pages(unary("Range", ETCD_RANGE, etcdList(keyOf(0), PAGE), 1)),
+        },
       ]
     : [];
 }
@@ -162,6 +201,21 @@ function* redisLoads({ scale }: Bench, redis: RedisServer, policy: string): Gene
     yield {
       name: `redis set, appendfsync ${policy}, pipelines of ${depth}`,
       run: async () => ({ rate: await redis.throughput("set", depth, count) }),
+    };
+  }
+}
+
+function* natsLoads({ scale }: Bench, nats: NatsServer): Generator<Load> {
+  const key = new TextDecoder().decode(KEY);
+  const calls = { put: (bucket: KV) => bucket.put(key, VALUE), get: (bucket: KV) => bucket.get(key) };
+  for (const [kind, call] of Object.entries(calls)) {
+    yield {
+      name: `nats key-value ${kind}, JavaScript client, not synced`,
+      async run() {
+        const before = nats.processorSeconds;
+        const rate = await nats.throughput(32, scale.seconds, call);
+        return { rate, perProcessorSecond: (rate * scale.seconds) / (nats.processorSeconds - before) };
+      },
     };
   }
 }
