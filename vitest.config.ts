@@ -14,6 +14,8 @@ export default defineConfig({
   },
   test: {
     include: ["packages/*/src/**/*.test.ts", "packages/*/test/**/*.test.ts"],
-    testTimeout: 30_000,
+    // No promise about speed: machines are busy, and a test that passes does not wait.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

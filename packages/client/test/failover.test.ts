@@ -25,6 +25,7 @@ describe("a mesh that changes under 64 callers", () => {
 
       const news: string[] = [];
       const kv = await connect(a.address, {
+        timeout: "60s",
         onEvent: ({ kind, address }) => news.push(`${kind} ${address}`),
       });
       stage.atEnd(() => kv.close());
@@ -82,7 +83,7 @@ describe("a mesh that changes under 64 callers", () => {
       await Promise.all(servers.map((server) => server.ready()));
       const [a, b] = servers;
       if (a === undefined || b === undefined) throw new Error("no servers");
-      const kv = await connect([a.address, b.address]);
+      const kv = await connect([a.address, b.address], { timeout: "60s" });
       stage.atEnd(() => kv.close());
       const isWell = (address: string): boolean | undefined =>
         kv.replicas.find((replica) => replica.address === address)?.isWell;

@@ -30,6 +30,7 @@ import {
   type SetRequest,
   STATUS_DETAILS_KEY,
 } from "@meshkv/protocol";
+import { freePorts } from "@meshkv/testing";
 
 /** What to do with a set: answer a version, refuse, never answer, or cut the connection; or whatever a function says. */
 export type SetScript = SetStep | (() => SetStep);
@@ -59,12 +60,17 @@ export class ScriptedReplica {
   /** Starts replicas that are each other's members. */
   static async mesh(count: number): Promise<ScriptedReplica[]> {
     const replicas = Array.from({ length: count }, () => new ScriptedReplica(randomBytes(8).toString("hex")));
-    for (const replica of replicas) replica.others = replicas.filter((other) => other !== replica);
+    // Not just any port: one that stays free while the replica is stopped.
+    const ports = await freePorts(count);
+    for (const [index, replica] of replicas.entries()) {
+      replica.address = `127.0.0.1:${ports[index] ?? 0}`;
+      replica.others = replicas.filter((other) => other !== replica);
+    }
     await Promise.all(replicas.map((replica) => replica.start()));
     return replicas;
   }
 
-  /** Listens, on the port that it had before if it had one. */
+  /** Listens, on the same port each time. */
   async start(): Promise<void> {
     this.#server = new Server();
     this.#register(Health.method.check, () => ({
@@ -84,14 +90,12 @@ export class ScriptedReplica {
       codec.requestDeserialize,
       "bidi",
     );
-    const port = await new Promise<number>((resolve, reject) => {
-      const address = this.address === "" ? "127.0.0.1:0" : this.address;
-      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
-        if (error === null) resolve(bound);
+    await new Promise<void>((resolve, reject) => {
+      this.#server.bindAsync(this.address, ServerCredentials.createInsecure(), (error) => {
+        if (error === null) resolve();
         else reject(error);
       });
     });
-    this.address = `127.0.0.1:${port}`;
   }
 
   /** Cuts every connection, and listens no more. */

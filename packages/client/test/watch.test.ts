@@ -13,7 +13,10 @@ describe("a watch", () => {
       const { servers } = await stage.mesh(2);
       for (const server of servers) server.launch();
       await Promise.all(servers.map((server) => server.ready()));
-      const kv = await connect(servers.map(({ address }) => address));
+      const kv = await connect(
+        servers.map(({ address }) => address),
+        { timeout: "60s" },
+      );
       stage.atEnd(() => kv.close());
       const counts = kv.prefix<number>("counts/");
       await counts.set("0", -1, { concern: 2 });
@@ -36,21 +39,23 @@ describe("a watch", () => {
         expect(seen.get("0")).toBe(-1);
       });
 
-      const write = async (round: number): Promise<void> => {
-        await Promise.all(Array.from({ length: KEYS }, (_, key) => counts.set(String(key), round)));
+      // What only one replica had, and has told, dies with it: the watch would wait for that one to come back.
+      const write = async (round: number, concern: number): Promise<void> => {
+        const keys = Array.from({ length: KEYS }, (_, key) => String(key));
+        await Promise.all(keys.map((key) => counts.set(key, round, { concern })));
         await eventually(`round ${round} has been told`, () => {
           expect([...seen.values()]).toEqual(Array.from({ length: KEYS }, () => round));
         });
       };
-      await write(1);
+      await write(1, 2);
       for (const [index, server] of servers.entries()) {
         await server.kill();
-        await write(10 + index);
+        await write(10 + index, 1);
         await server.start();
         await eventually("it is in use again", () => {
           expect(kv.replicas.filter(({ isWell }) => isWell)).toHaveLength(2);
         });
-        await write(20 + index);
+        await write(20 + index, 2);
       }
 
       // Another watch goes on where this one stood: what comes meanwhile is told, and nothing older.

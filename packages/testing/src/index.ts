@@ -1,17 +1,17 @@
 export { builtCli } from "./built-cli.ts";
 export { FaultProxy, type Direction } from "./fault-proxy.ts";
 export {
-  awaitGrowth,
   copyData,
   cutPower,
   engineFiles,
   flipBit,
+  grown,
   type LogMark,
   newestLog,
 } from "./processes/data-files.ts";
 export { alwaysSession, type KnownDelete, type SessionStep } from "./checkers/always-session.ts";
 export { eventually } from "./processes/eventually.ts";
-export { freePorts } from "./processes/free-ports.ts";
+export { freePorts, ownNumber } from "./processes/free-ports.ts";
 export { Ledger } from "./processes/ledger.ts";
 export { MeshClient } from "./processes/mesh-client.ts";
 export { type BinaryRun, spawnMeshkv } from "./processes/meshkv-binary.ts";

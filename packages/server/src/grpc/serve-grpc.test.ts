@@ -4,6 +4,7 @@ import { connect, createServer } from "node:net";
 import type { Client } from "@grpc/grpc-js";
 import { type KeyText, MeshkvError } from "@meshkv/core";
 import { create, GetRequestSchema, KeyValue, Mesh, methodCodec } from "@meshkv/protocol";
+import { freePorts } from "@meshkv/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FakeReplica } from "../../test/fake-replica.ts";
 import { call, testClient, toMeshkvError } from "../../test/grpc-client.ts";
@@ -26,9 +27,9 @@ let replica: FakeReplica;
 let server: GrpcServer;
 let client: Client;
 
-async function serve(limits: Partial<GrpcLimits> = {}): Promise<GrpcServer> {
+async function serve(limits: Partial<GrpcLimits> = {}, port = 0): Promise<GrpcServer> {
   const { bindings } = meshkvServices({ replica, valueBytesMax: 1 << 20, defaultConcern: LOCAL });
-  return serveGrpc({ address: LOOPBACK, services: bindings, logger, limits });
+  return serveGrpc({ address: { ...LOOPBACK, port }, services: bindings, logger, limits });
 }
 
 beforeEach(async () => {
@@ -255,15 +256,19 @@ describe("the server", () => {
   });
 
   it("cuts what does not end in time", async () => {
+    const [port = 0] = await freePorts(1);
+    const cut = await serve({}, port);
+    const caller = testClient(cut.address);
     const { entered, aborted } = hangingWrite();
-    const set = call(client, KeyValue.method.set, { key: bytesOf("k") });
+    const set = call(caller, KeyValue.method.set, { key: bytesOf("k") });
     const outcome = set.catch((error: unknown) => error);
     await entered;
-    await server.stop(0);
+    await cut.stop(0);
     expect(await outcome).toMatchObject({ code: expect.stringMatching(/UNAVAILABLE|CANCELLED|INTERNAL/) });
     expect(await aborted).toMatchObject({ code: "CANCELLED" });
+    caller.close();
     // The port is free again.
-    const again = createServer().listen(server.address);
+    const again = createServer().listen(cut.address);
     await once(again, "listening");
     await new Promise((resolve) => again.close(resolve));
   });

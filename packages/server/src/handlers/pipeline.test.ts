@@ -1,4 +1,4 @@
-import { formatVersion, PIPELINE_OPERATIONS_MAX, type ReplicaId } from "@meshkv/core";
+import { formatVersion, MeshkvError, PIPELINE_OPERATIONS_MAX, type ReplicaId } from "@meshkv/core";
 import {
   create,
   type GetResponse,
@@ -238,20 +238,31 @@ describe("a pipeline", () => {
   });
 
   it("lets what waits for its concern or session hold up nobody but its key", async () => {
-    const timeout = { seconds: 0n, nanos: 200_000_000 };
-    const all = { kind: { case: "replicas" as const, value: 2 }, timeout };
-    const order: number[] = [];
+    // There is no other replica: the concern is never met.
+    const concernFor = (seconds: bigint, nanos: number) => ({
+      concern: { kind: { case: "replicas" as const, value: 2 }, timeout: { seconds, nanos } },
+    });
+    const caller = new AbortController();
     const operations = [
-      set(1, "slow", "1", { concern: all }),
+      set(1, "slow", "1", concernFor(600n, 0)),
       get(2, "slow"),
       set(3, "fast", "1"),
       get(4, "fast"),
     ];
-    for await (const { results = [] } of handlers.pipeline(requestsOf([operations]), CALL)) {
-      for (const { id } of results) order.push(id ?? 0);
+    const call: CallInfo = { signal: caller.signal, deadlineMs: undefined };
+    const replies = handlers.pipeline(requestsOf([operations]), call)[Symbol.asyncIterator]();
+    const answered: number[] = [];
+    while (answered.length < 3) {
+      const { value } = (await replies.next()) as IteratorYieldResult<
+        MessageInitShape<typeof PipelineResponseSchema>
+      >;
+      answered.push(...(value.results ?? []).map(({ id }) => id ?? 0));
     }
-    expect(order.at(-1), "the write that waits is answered last").toBe(1);
-    expect(order.indexOf(4)).toBeLessThan(order.indexOf(1));
+    expect(answered.toSorted()).toEqual([2, 3, 4]);
+    caller.abort(new MeshkvError("CANCELLED", "enough"));
+    await Promise.resolve(replies.return?.()).catch(() => undefined);
+    const brief = await run([set(1, "slow", "2", concernFor(0n, 1_000_000)), get(2, "slow")]);
+    expect([errorOf(brief.get(1)), valueOf(brief.get(2))]).toEqual(["CONCERN_NOT_MET", "2"]);
   });
 
   it("acknowledges relaxed writes as such, and retries of one request as one write", async () => {

@@ -1,8 +1,9 @@
 /** Processes that are killed, and machines that lose power: what was acknowledged is there, what was deleted is gone. */
 import {
-  awaitGrowth,
   copyData,
   cutPower,
+  eventually,
+  grown,
   Ledger,
   newestLog,
   sameEverywhere,
@@ -76,7 +77,7 @@ describe("a server that is killed", { timeout: STAGE_TEST_MS_MAX }, () => {
     ]);
     for (let round = 0; round < 4; round += 1) {
       const before = ledger.acknowledged;
-      while (ledger.acknowledged < before + 150) await a.client.status();
+      await eventually("writes go on", () => expect(ledger.acknowledged).toBeGreaterThan(before + 150));
       await c.kill();
       await c.start();
     }
@@ -98,12 +99,13 @@ describe("a power cut", { timeout: STAGE_TEST_MS_MAX }, () => {
       // Cut off, so that nobody else was told of what is lost.
       mesh.network.isolate(c.port);
       await changeSome(ledger, c, ["c", `round-${round}`]);
+      // What is behind the mark counts as acknowledged to nobody.
+      const mark = await newestLog(c.data);
       const inFlight = [1, 2, 3, 4].map((number) =>
         ledger.maybeSet(c.client, `late/${round}/${number}`, "x".repeat(20_000)),
       );
-      const mark = await newestLog(c.data);
-      // Stopped amid writing, or right after: what is behind the mark was acknowledged to nobody.
-      awaitGrowth(c.data, mark);
+      // Stopped amid writing, or right after.
+      await grown(c.data, mark);
       c.signal("SIGSTOP");
       const copy = `${c.data}-after-${round}`;
       await copyData(c.data, copy);

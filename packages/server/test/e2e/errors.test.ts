@@ -74,15 +74,14 @@ describe("a server", { timeout: STAGE_TEST_MS_MAX }, () => {
       await codeOf(client.call(set, { key: KEY, value, ttl: create(DurationSchema, { seconds: 0n }) })),
     ).toBe("INVALID_ARGUMENT");
     expect(await codeOf(client.call(get, { key: KEY }, 0))).toBe("DEADLINE_EXCEEDED");
-    const unmet = client.call(
-      set,
-      {
-        key: new TextEncoder().encode("before"),
-        value: new TextEncoder().encode("anything"),
-        concern: { kind: { case: "replicas", value: 3 } },
+    const unmet = client.call(set, {
+      key: new TextEncoder().encode("before"),
+      value: new TextEncoder().encode("anything"),
+      concern: {
+        kind: { case: "replicas", value: 3 },
+        timeout: create(DurationSchema, { nanos: 300_000_000 }),
       },
-      500,
-    );
+    });
     expect(await codeOf(unmet)).toBe("CONCERN_NOT_MET");
     expect(await codeOf(client.removeMember("0123456789abcdef"))).toBe("MEMBER_NOT_FOUND");
     await expectUnharmed(server);

@@ -18,6 +18,8 @@ import { describe, expect } from "vitest";
 
 type Three = [ServerProcess, ServerProcess, ServerProcess];
 const KEYS = Array.from({ length: 12 }, (_, index) => `key/${index}`);
+/** Long enough for an answer, or a refusal, of a busy machine; not so long that those who wait hold up the test. */
+const STEP_MS = 600;
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 async function three(stage: Stage): Promise<{ mesh: TestMesh; servers: Three }> {
@@ -150,7 +152,7 @@ describe("sessions", { timeout: STAGE_TEST_MS_MAX }, () => {
     expect(await cli("set", "cli", "1", "--ip", a.address, "--concern", "2")).toMatchObject({ exitCode: 0 });
     const refused = await cli("get", "cli", "--ip", b.address, "--timeout", "700ms");
     expect(refused).toMatchObject({ exitCode: 5, stdout: "" });
-    const elsewhere = await cli("get", "cli", "--ip", b.address, "--ip", a.address, "--timeout", "6s");
+    const elsewhere = await cli("get", "cli", "--ip", b.address, "--ip", a.address, "--timeout", "60s");
     expect(elsewhere).toMatchObject({ exitCode: 0, stdout: "1" });
     const waiting = session.get(b, "key/0", 15_000);
     mesh.network.heal();
@@ -169,10 +171,10 @@ describe("sessions", { timeout: STAGE_TEST_MS_MAX }, () => {
         const server = servers[roll(3)] ?? servers[0];
         const key = KEYS[roll(KEYS.length)] ?? "";
         const what = roll(10);
-        if (what < 5) await session.get(server, key, 300);
-        else if (what < 8) await session.set(server, key, 300);
-        else if (what < 9) await session.delete(server, key, 300);
-        else await session.list(server, 300);
+        if (what < 5) await session.get(server, key, STEP_MS);
+        else if (what < 8) await session.set(server, key, STEP_MS);
+        else if (what < 9) await session.delete(server, key, STEP_MS);
+        else await session.list(server, STEP_MS);
         await sleep(2);
       }
     });
@@ -188,6 +190,9 @@ describe("sessions", { timeout: STAGE_TEST_MS_MAX }, () => {
       const victim = servers[roll(3)] ?? servers[0];
       mesh.network.isolate(victim.port);
       await grow(60);
+      await eventually("a session is refused where it knows more", () =>
+        expect(notes.refusals).toBeGreaterThan(round),
+      );
       if (round % 2 === 0) {
         const other = servers[roll(3)] ?? servers[0];
         await other.kill();
@@ -210,7 +215,6 @@ describe("sessions", { timeout: STAGE_TEST_MS_MAX }, () => {
     expect(notes.failures.filter((text) => !/^(UNAVAILABLE|DEADLINE_EXCEEDED|CANCELLED)/.test(text))).toEqual(
       [],
     );
-    expect(notes.refusals, "some had to be refused, or this test shows nothing").toBeGreaterThan(0);
     expect(alwaysSession(notes.steps, notes.deletes)).toEqual([]);
   });
 });
@@ -255,11 +259,14 @@ describe("a write concern", { timeout: STAGE_TEST_MS_MAX }, () => {
     mesh.network.isolate(c.port);
     expect((await set(two)).replicas).toBeGreaterThanOrEqual(2);
     const soon = { ...all, timeout: { seconds: 0n, nanos: 300_000_000 } };
-    const refusal = await set(soon).then(
-      () => undefined,
-      (error: unknown) => error as MeshkvError,
-    );
-    expect(refusal).toMatchObject({ code: "CONCERN_NOT_MET", metadata: { replicas: "2", members: "3" } });
+    const refusal = await eventually("b has it in time", async () => {
+      const error: MeshkvError | undefined = await set(soon).then(
+        () => undefined,
+        (thrown) => thrown,
+      );
+      expect(error).toMatchObject({ code: "CONCERN_NOT_MET", metadata: { replicas: "2", members: "3" } });
+      return error;
+    });
     const found = await b.client.call(KeyValue.method.get, {
       key: bytesOf("k"),
       session: refusal?.metadata["session"] ?? "",

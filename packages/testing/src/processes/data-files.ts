@@ -1,7 +1,8 @@
 /** What a test does to the data directory of a server that does not run: power cuts, flipped bits, copies. */
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { cp, open, readdir, rm, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
+import { eventually } from "./eventually.ts";
 
 /** A file of the engine, and how long it was. */
 export interface LogMark {
@@ -19,15 +20,16 @@ export async function newestLog(data: string): Promise<LogMark> {
   return { name, bytes: (await stat(join(data, "engine", name))).size };
 }
 
-/**
- * Waits until a log is longer than it was. It blocks this process, so that no acknowledgement is taken in meanwhile.
- * Returns whether it grew in time.
- */
-export function awaitGrowth(data: string, { name, bytes }: LogMark, timeoutMs = 5000): boolean {
-  const endMs = performance.now() + timeoutMs;
+/** Resolves as soon as a log is longer than it was, or another one has taken its place: within a turn or two. */
+export async function grown(data: string, { name, bytes }: LogMark): Promise<void> {
   const path = join(data, "engine", name);
-  while (performance.now() < endMs) if (statSync(path).size > bytes) return true;
-  return false;
+  await eventually(`${name} grows`, async () => {
+    for (let looks = 0; looks < 1000; looks += 1) {
+      if (!existsSync(path) || statSync(path).size > bytes) return;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    throw new Error(`it has ${bytes} bytes as before`);
+  });
 }
 
 /** Names of the engine's files that end so, with numbers in ascending order. */

@@ -18,7 +18,7 @@ import {
 } from "@meshkv/protocol";
 
 /** A call to a server that was killed or stopped ends then. */
-const CALL_MS_MAX = 15_000;
+const CALL_MS_MAX = 30_000;
 const REPLY_BYTES_MAX = 72 * 1024 * 1024;
 
 /** A client of one server; a server that is started again is reached again. */

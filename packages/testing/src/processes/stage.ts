@@ -23,7 +23,7 @@ export interface MeshOptions {
 }
 
 /** What a test with real processes may take on a machine that is busy with other things; usually it is seconds. */
-export const STAGE_TEST_MS_MAX = 180_000;
+export const STAGE_TEST_MS_MAX = 300_000;
 
 /** The servers, proxies and files of one test. */
 export class Stage {
