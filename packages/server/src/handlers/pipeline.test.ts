@@ -258,7 +258,7 @@ describe("a pipeline", () => {
       >;
       answered.push(...(value.results ?? []).map(({ id }) => id ?? 0));
     }
-    expect(answered.toSorted()).toEqual([2, 3, 4]);
+    expect(new Set(answered)).toEqual(new Set([2, 3, 4]));
     caller.abort(new MeshkvError("CANCELLED", "enough"));
     await Promise.resolve(replies.return?.()).catch(() => undefined);
     const brief = await run([set(1, "slow", "2", concernFor(0n, 1_000_000)), get(2, "slow")]);
