@@ -13,7 +13,9 @@ export { crc32c } from "./crc32c.ts";
 export { Digest, DIGEST_BUCKETS, digestBucket } from "./digest.ts";
 export { conflictsOf, decodeEntry, encodeEntry, type Entry, hasSameContent, isLive } from "./entry.ts";
 export { ERROR_CODES, type ErrorCode, MeshkvError } from "./error-code.ts";
-export { Host, type HostAction, type HostConfig, type HostEnvironment, type Slot } from "./host/host.ts";
+export { Host, type HostConfig, type HostEnvironment } from "./host/host.ts";
+export type { HostAction } from "./host/host-action.ts";
+export type { Slot } from "./host/slot.ts";
 export { HybridClock } from "./hybrid-clock.ts";
 export {
   idFromWords,

@@ -61,3 +61,5 @@ export const WATCH_EVENTS_MAX = 1000;
 export const WATCH_IDLE_MS = 15_000;
 /** The latest changes, kept in memory for watchers that keep up. */
 export const CHANGE_RING_BYTES = 8 * MIB;
+/** The latest records, kept in memory for peers that keep up. */
+export const RECENT_LOG_BYTES = 4 * MIB;

@@ -21,6 +21,7 @@ export interface Scans {
   take(): Action[];
   scanned(id: number, result: ScanResult, nowMs: number): void;
   durable(group: number): void;
+  resume(nowMs: number): void;
 }
 
 /** A replica with its tables and its clock; commits happen when the test says so. */
@@ -76,7 +77,11 @@ export class LoneReplica {
     for (;;) {
       const group = this.commit();
       if (group !== undefined) outbox.durable(group.number);
-      const actions = outbox.take();
+      let actions = outbox.take();
+      if (actions.length === 0) {
+        outbox.resume(this.nowMs);
+        actions = outbox.take();
+      }
       for (const action of actions) {
         if (action.kind === "scan") outbox.scanned(action.id, this.tables.scan(action.request), this.nowMs);
         else others.push(action);

@@ -3,7 +3,6 @@
  * links, scans and groups to the two, runs the handover, and decides whom to dial. Like everything in the core it does
  * no I/O: events go in, {@link HostAction}s come out.
  */
-import type { ChangeSet } from "../change-set.ts";
 import type { ErrorCode } from "../error-code.ts";
 import { idFromWords, type ReplicaId, type StartId } from "../ids.ts";
 import { invariant } from "../invariant.ts";
@@ -14,7 +13,7 @@ import type { Write } from "../replica/write.ts";
 import { emptyProgress, type ReplicaState } from "../replica/state.ts";
 import { Joiner } from "../session/joiner.ts";
 import type { PeerMessage } from "../session/messages.ts";
-import { type Action, type LinkId, Outbox } from "../session/outbox.ts";
+import { type LinkId, Outbox } from "../session/outbox.ts";
 import { Peering } from "../session/peering.ts";
 import type { PeeringConfig } from "../session/peering-config.ts";
 import type { LinkInfo } from "../session/session.ts";
@@ -24,38 +23,8 @@ import { VersionVector } from "../version-vector.ts";
 import { WatchHub } from "../watch/watch-hub.ts";
 import { Dialer } from "./dialer.ts";
 import { Handover } from "./handover.ts";
-
-/** A replica with its machinery, on one generation of the tables. */
-export interface Slot {
-  /** Number of the tables; each replica of a process has its own. */
-  readonly generation: number;
-  /** Its durable entries. */
-  readonly table: Table;
-  /** Its state. */
-  readonly replica: Replica;
-  /** What it wants done; taken up by the host. */
-  readonly outbox: Outbox;
-  /** Its peers. */
-  readonly peering: Peering;
-}
-
-/** What the host wants its process to do, in the order in which it is handed out. */
-export type HostAction =
-  | Exclude<Action, { kind: "scan" | "rejoin" }>
-  | (Extract<Action, { kind: "scan" }> & { readonly generation: number })
-  /** Make the group durable in the generation, then call {@link Host.groupDurable}. */
-  | { readonly kind: "commit"; readonly generation: number; readonly group: ChangeSet }
-  /** Open a link; answer with {@link Host.linkOpened} or {@link Host.dialFailed}. */
-  | {
-      readonly kind: "dial";
-      readonly address: string;
-      readonly invited: boolean;
-      readonly generation: number;
-    }
-  /** Make the generation the current one, durably, then call {@link Host.switched}. */
-  | { readonly kind: "switch"; readonly generation: number }
-  /** The generation's rows are of no more use. */
-  | { readonly kind: "discard"; readonly generation: number };
+import type { HostAction } from "./host-action.ts";
+import type { Slot } from "./slot.ts";
 
 /** How a process deals with its peers; all times in milliseconds. */
 export interface HostConfig extends PeeringConfig {
@@ -103,6 +72,8 @@ export class Host {
   #abandoned: ReplicaId | undefined;
   #nextGeneration: number;
   #actions: HostAction[] = [];
+  /** The time of the last event. */
+  #nowMs: number;
 
   /** Starts on recovered or founding state; the first group that it asks to commit opens the process start. */
   constructor(
@@ -115,6 +86,7 @@ export class Host {
   ) {
     this.#config = config;
     this.#environment = environment;
+    this.#nowMs = nowMs;
     this.#dialer = new Dialer(() => environment.randomWord() / 0x1_0000_0000);
     const outbox = new Outbox();
     const replica = new Replica(state, table);
@@ -247,10 +219,10 @@ export class Host {
   groupDurable(generation: number, group: number, nowMs: number): void {
     const slot = this.#slotOf(generation);
     if (slot === undefined) return;
-    const { steps } = slot.replica.groupDurable();
+    const { records, steps } = slot.replica.groupDurable();
     slot.outbox.durable(group);
     if (slot === this.#active) this.watches.published(steps);
-    slot.peering.durable(nowMs);
+    slot.peering.durable(records, nowMs);
     if (slot === this.#active) this.#succession?.handover?.oldDurable();
     this.#settle(nowMs);
   }
@@ -294,8 +266,13 @@ export class Host {
     if (this.#succession !== undefined) this.#collect(this.#succession.slot, 0);
   }
 
-  /** Takes what is to be done, in order. */
+  /** Takes what is to be done, in order. Carry it out and take again, until there is nothing. */
   take(): HostAction[] {
+    if (this.#actions.length === 0) {
+      this.#active.outbox.resume(this.#nowMs);
+      this.#succession?.slot.outbox.resume(this.#nowMs);
+      this.#settle(this.#nowMs);
+    }
     const actions = this.#actions;
     this.#actions = [];
     return actions;
@@ -316,6 +293,7 @@ export class Host {
 
   /** Carries on until nothing follows from anything any more. */
   #settle(nowMs: number): void {
+    this.#nowMs = nowMs;
     this.#collect(this.#active, nowMs);
     const succession = this.#succession;
     if (succession !== undefined) {

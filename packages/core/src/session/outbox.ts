@@ -34,6 +34,7 @@ export class Outbox {
   #nextScan = 1;
   readonly #scans = new Map<number, ScanDone>();
   readonly #durable: { readonly group: number; readonly run: () => void }[] = [];
+  #later: ((nowMs: number) => void)[] = [];
 
   push(action: Action): void {
     this.#actions.push(action);
@@ -69,6 +70,19 @@ export class Outbox {
   /** Tells that the group is durable. */
   durable(group: number): void {
     while ((this.#durable[0]?.group ?? Number.POSITIVE_INFINITY) <= group) this.#durable.shift()?.run();
+  }
+
+  /** Runs something when the shell has carried out all that was to be done: by then it has said what it cannot take. */
+  later(run: (nowMs: number) => void): void {
+    this.#later.push(run);
+  }
+
+  /** Tells that everything was carried out. */
+  resume(nowMs: number): void {
+    if (this.#later.length === 0) return;
+    const later = this.#later;
+    this.#later = [];
+    for (const run of later) run(nowMs);
   }
 
   /** Takes what is to be done, in order. */

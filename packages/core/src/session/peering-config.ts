@@ -1,3 +1,5 @@
+import { RECENT_LOG_BYTES } from "../limits.ts";
+
 /** How a replica deals with its peers; all times in milliseconds. */
 export interface PeeringConfig {
   /** Where peers reach this replica; empty when nowhere. */
@@ -22,6 +24,8 @@ export interface PeeringConfig {
   readonly historyMs: number;
   /** … as far as all logs together take no more bytes than this. 0 in either keeps nothing. */
   readonly historyBytes: number;
+  /** The latest records are kept in memory for peers that keep up, in about so many bytes; 0: all are read from the tables. */
+  readonly recentLogBytes: number;
   /** A member for whom more bytes of log than this are kept is removed. */
   readonly logBudgetBytes: number;
 }
@@ -39,5 +43,6 @@ export const PEERING_DEFAULTS: PeeringConfig = {
   conflictRetentionMs: 24 * 3_600_000,
   historyMs: 0,
   historyBytes: 0,
+  recentLogBytes: RECENT_LOG_BYTES,
   logBudgetBytes: 4 * 1024 ** 3,
 };

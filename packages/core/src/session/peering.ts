@@ -4,6 +4,7 @@
  */
 import type { ErrorCode } from "../error-code.ts";
 import type { ReplicaId } from "../ids.ts";
+import type { WriteRecord } from "../record.ts";
 import { VersionVector } from "../version-vector.ts";
 import { Forgetting } from "../replica/forgetting.ts";
 import { computeHorizon, type HorizonBound, type MemberKnowledge } from "../replica/horizon.ts";
@@ -16,6 +17,7 @@ import type { LinkId, Outbox } from "./outbox.ts";
 import type { PeeringConfig } from "./peering-config.ts";
 import { isOffMedian, PeerClocks } from "./peer-clocks.ts";
 import { Receiver } from "./receiver.ts";
+import { RecentLog } from "./recent-log.ts";
 import { Sender } from "./sender.ts";
 import { type LinkInfo, Session } from "./session.ts";
 import { Source } from "./source.ts";
@@ -30,6 +32,7 @@ export class Peering {
   readonly #config: PeeringConfig;
   readonly #joiner: Joiner | undefined;
   readonly #sessions = new Map<LinkId, Session>();
+  readonly #recent: RecentLog;
   readonly #sender: Sender;
   readonly #receiver: Receiver;
   readonly #source: Source;
@@ -50,7 +53,8 @@ export class Peering {
     this.#outbox = outbox;
     this.#config = config;
     this.#joiner = joiner;
-    this.#sender = new Sender(replica, this.knowledge, outbox, (session, code, message) =>
+    this.#recent = new RecentLog(replica.durableVector, config.recentLogBytes);
+    this.#sender = new Sender(replica, this.knowledge, outbox, this.#recent, (session, code, message) =>
       this.#close(session, code, message),
     );
     this.#receiver = new Receiver(replica, this.knowledge, outbox);
@@ -320,8 +324,9 @@ export class Peering {
     for (const session of this.sessions) this.#close(session, code, message);
   }
 
-  /** A group became durable: everything that waited for it goes on. */
-  durable(nowMs: number): void {
+  /** A group with these records became durable: everything that waited for it goes on. */
+  durable(records: readonly WriteRecord[], nowMs: number): void {
+    this.#recent.add(records, this.replica.durableVector, this.replica.floors);
     this.#joiner?.durable();
     for (const session of this.sessions) this.#sender.pump(session, nowMs);
   }

@@ -8,6 +8,7 @@ import { VersionVector } from "../version-vector.ts";
 import { Knowledge } from "./knowledge.ts";
 import type { Frame, Hello } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
+import { RecentLog } from "./recent-log.ts";
 import { Sender } from "./sender.ts";
 import { Session } from "./session.ts";
 
@@ -20,10 +21,17 @@ class Desk {
   readonly outbox = new Outbox();
   readonly closed: string[] = [];
   readonly session = new Session({ link: 1, dialled: true, invited: false, address: "" }, NOW_MS);
-  readonly sender = new Sender(this.lone.replica, this.knowledge, this.outbox, (session, code) => {
-    session.mode = "closed";
-    this.closed.push(code);
-  });
+  readonly recent = new RecentLog(new VersionVector(), 0);
+  readonly sender = new Sender(
+    this.lone.replica,
+    this.knowledge,
+    this.outbox,
+    this.recent,
+    (session, code) => {
+      session.mode = "closed";
+      this.closed.push(code);
+    },
+  );
 
   constructor() {
     this.lone.commit();
@@ -127,6 +135,40 @@ describe("Sender", () => {
       const size = log?.records.reduce((sum, { bytes }) => sum + bytes.length, 0) ?? 0;
       expect(size).toBeLessThan(FRAME_BYTES_TARGET + 26_000);
     }
+  });
+
+  it("sends what has just become durable without reading it back", () => {
+    const desk = new Desk();
+    const { replica } = desk.lone;
+    const recent = new RecentLog(replica.durableVector, 1_000_000);
+    const sender = new Sender(replica, desk.knowledge, desk.outbox, recent, () => undefined);
+    const before = replica.durableVector.get(SELF);
+    for (let index = 0; index < 60; index += 1) desk.lone.write(`${index}`, "x".repeat(5000));
+    recent.add(desk.lone.commit()?.records ?? [], replica.durableVector, replica.floors);
+    sender.want(desk.session, SELF, before);
+    sender.pump(desk.session, NOW_MS);
+    const turn = (): Frame[] => {
+      const actions = desk.outbox.take();
+      desk.outbox.resume(NOW_MS);
+      return actions.flatMap((action) =>
+        action.kind === "send" && action.message.kind === "frame" ? action.message : [],
+      );
+    };
+    const frames = turn();
+    expect(frames).toHaveLength(1);
+    // In between the transport may say that it takes no more.
+    desk.session.blocked = true;
+    frames.push(...turn());
+    expect(frames).toHaveLength(2);
+    expect(turn()).toEqual([]);
+    desk.session.blocked = false;
+    sender.pump(desk.session, NOW_MS);
+    for (let sent = turn(); sent.length > 0; sent = turn()) {
+      expect(sent).toHaveLength(1);
+      frames.push(...sent);
+    }
+    expect(keysOf(frames)).toHaveLength(60);
+    expect(frames.length).toBeGreaterThan(4);
   });
 
   it("takes turns between origins, so that a busy one starves nobody", () => {

@@ -1,6 +1,7 @@
 /**
  * The sending half of a session (rule S1): for each wanted origin the records after the peer's position, in order, up
- * to what is durable here, then the claim. A commit only wakes the loop; catch-up, relay and live tail are one code.
+ * to what is durable here, then the claim. A commit only wakes the loop; catch-up, relay and live tail are one code,
+ * which reads the latest records in memory (see `recent-log.ts`) and all others in the tables.
  */
 import type { ReplicaId } from "../ids.ts";
 import { FRAME_BYTES_TARGET } from "../limits.ts";
@@ -12,23 +13,27 @@ import { VersionVector } from "../version-vector.ts";
 import type { Knowledge } from "./knowledge.ts";
 import type { Hearsay, LogStretch } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
+import type { RecentLog, RecentRecords } from "./recent-log.ts";
 import type { Session } from "./session.ts";
 
 export class Sender {
   readonly #replica: Replica;
   readonly #knowledge: Knowledge;
   readonly #outbox: Outbox;
+  readonly #recent: RecentLog;
   readonly #close: (session: Session, code: "BEHIND" | "STORAGE_FAILED", message: string) => void;
 
   constructor(
     replica: Replica,
     knowledge: Knowledge,
     outbox: Outbox,
+    recent: RecentLog,
     close: (session: Session, code: "BEHIND" | "STORAGE_FAILED", message: string) => void,
   ) {
     this.#replica = replica;
     this.#knowledge = knowledge;
     this.#outbox = outbox;
+    this.#recent = recent;
     this.#close = close;
   }
 
@@ -42,12 +47,12 @@ export class Sender {
   pump(session: Session, nowMs: number): void {
     // A frame carries the member set that goes with what it tells (rule S6), and tells durable state only (rule S7).
     if (this.#replica.members !== this.#replica.durableMembers) return;
-    while (session.mode === "streaming" && !session.blocked && !session.scanning) {
+    while (session.mode === "streaming" && !session.blocked && !session.scanning && !session.handing) {
       const origin = this.#nextOrigin(session);
       if (origin === undefined) break;
       this.#serve(session, origin, nowMs);
     }
-    if (session.mode !== "streaming" || session.blocked) return;
+    if (session.mode !== "streaming" || session.blocked || session.handing) return;
     if (session.ackDue || session.hearsayDue || session.toldMembers !== this.#replica.members) {
       this.#tell(session, undefined, nowMs);
     }
@@ -80,6 +85,8 @@ export class Sender {
       this.#sendStretch(session, { origin, after, records: [], claim }, nowMs);
       return;
     }
+    const recent = this.#recent.read(origin, after, FRAME_BYTES_TARGET);
+    if (recent !== undefined) return this.#sendRead(session, origin, after, claim, recent, nowMs);
     session.scanning = true;
     const request = {
       kind: "log",
@@ -106,11 +113,22 @@ export class Sender {
         this.#replica.members === this.#replica.durableMembers &&
         session.wanted.get(origin) === after;
       if (fits && after >= (replica.floors.get(origin) ?? 0)) {
-        const reached = result.done ? claim : this.#positionOf(origin, result.records, claim);
-        this.#sendStretch(session, { origin, after, records: result.records, claim: reached }, laterMs);
+        this.#sendRead(session, origin, after, claim, result, laterMs);
       }
       this.pump(session, laterMs);
     });
+  }
+
+  #sendRead(
+    session: Session,
+    origin: ReplicaId,
+    after: Timestamp,
+    claim: Position,
+    result: RecentRecords,
+    nowMs: number,
+  ): void {
+    const reached = result.done ? claim : this.#positionOf(origin, result.records, claim);
+    this.#sendStretch(session, { origin, after, records: result.records, claim: reached }, nowMs);
   }
 
   #positionOf(origin: ReplicaId, records: readonly WriteRecord[], claim: Position): Position {
@@ -122,6 +140,12 @@ export class Sender {
   #sendStretch(session: Session, log: LogStretch, nowMs: number): void {
     session.wanted.set(log.origin, log.claim.timestamp);
     this.#tell(session, log, nowMs);
+    // One frame, and then the transport has its say.
+    session.handing = true;
+    this.#outbox.later((laterMs) => {
+      session.handing = false;
+      this.pump(session, laterMs);
+    });
   }
 
   #tell(session: Session, log: LogStretch | undefined, nowMs: number): void {

@@ -44,6 +44,8 @@ export class Session {
   readonly wanted = new Map<ReplicaId, Timestamp>();
   /** A scan for the next frame is under way. */
   scanning = false;
+  /** A frame was handed to the transport, which may yet say that it takes no more. */
+  handing = false;
   /** The origin that was served last: origins take turns. */
   lastServed: ReplicaId | undefined;
   /** What the peer was last told of this replica's vector. */

@@ -183,13 +183,13 @@ export const STREAMING_BUGS: readonly PlantedBug[] = [
     patches: [
       inCore(
         "session/sender.ts",
-        'while (session.mode === "streaming" && !session.blocked && !session.scanning)',
-        'while (session.mode === "streaming" && !session.scanning)',
+        'while (session.mode === "streaming" && !session.blocked && !session.scanning && !session.handing)',
+        'while (session.mode === "streaming" && !session.scanning && !session.handing)',
       ),
       inCore(
         "session/sender.ts",
-        'if (session.mode !== "streaming" || session.blocked) return;',
-        'if (session.mode !== "streaming") return;',
+        'if (session.mode !== "streaming" || session.blocked || session.handing) return;',
+        'if (session.mode !== "streaming" || session.handing) return;',
       ),
     ],
     hunt: bySimulator("stall"),

@@ -77,6 +77,8 @@ export interface WorldParameters {
   /** Greatest page that a scan answers with. */
   readonly pageBytes: number;
   readonly usesBytes: boolean;
+  /** Bytes of the latest records that are kept in memory for peers. */
+  readonly recentLogBytes: number;
   readonly claimBusyMs: number;
   readonly claimIdleMs: number;
   readonly hearsayMs: number;
@@ -123,6 +125,7 @@ export function drawParameters(random: Random, options: WorldOptions): WorldPara
     faultUs: random.chance(0.15) ? 0 : random.logarithmic(20_000, 2_000_000),
     faultWeights: drawWeights(random, options.faultKinds ?? DEFAULT_FAULT_KINDS),
     activeUs: random.between(2_000_000, 10_000_000) / (options.isQuick === true ? 5 : 1),
+    recentLogBytes: random.chance(0.4) ? 0 : random.logarithmic(500, 1_000_000),
   };
 }
 

@@ -93,6 +93,7 @@ export class World implements Surroundings {
       claimBusyMs: parameters.claimBusyMs,
       claimIdleMs: parameters.claimIdleMs,
       hearsayMs: parameters.hearsayMs,
+      recentLogBytes: parameters.recentLogBytes,
       greetingTimeoutMs: 5000,
       joinLeaseMs: 20_000,
       conflictRetentionMs: parameters.conflictRetentionMs,
