@@ -99,8 +99,10 @@ export type { LinkInfo, Session, SessionMode } from "./session/session.ts";
 export {
   type ReplicaStanding,
   SESSION_TOKEN_BYTES_MAX,
+  SESSION_TOKEN_BYTES_OF_ONE,
   SessionToken,
   type SessionTokenResult,
+  writeTokenOfOne,
 } from "./session-token.ts";
 export { mergeSessionTokens } from "./session-token-merge.ts";
 export type { ExpiryRow, ScanRequest, ScanResult, Table } from "./table.ts";

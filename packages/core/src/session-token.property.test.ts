@@ -1,10 +1,15 @@
 import { damagedBytes, replicaIds, timestamps } from "@meshkv/testing/pure";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { ReplicaId } from "./ids.ts";
+import type { ReplicaId, StartId } from "./ids.ts";
 import { MemberSet } from "./member-set.ts";
 import { positionAt } from "./position.ts";
-import { type ReplicaStanding, SessionToken } from "./session-token.ts";
+import {
+  type ReplicaStanding,
+  SESSION_TOKEN_BYTES_OF_ONE,
+  SessionToken,
+  writeTokenOfOne,
+} from "./session-token.ts";
 import type { Timestamp } from "./timestamp.ts";
 import { VersionVector } from "./version-vector.ts";
 
@@ -61,6 +66,34 @@ describe("session tokens", () => {
         expect(sorted(again.token)).toEqual(sorted(inOneGo));
         expect(merged.encode(NOBODY)).toEqual(inOneGo.encode(NOBODY));
       }),
+    );
+  });
+
+  it("are the same when the one record that was seen is written directly", () => {
+    fc.assert(
+      fc.property(
+        replicaIds(),
+        timestamps(),
+        fc.boolean(),
+        fc.boolean(),
+        (origin, timestamp, isOwn, isKnown) => {
+          const version = { origin, timestamp };
+          const start = "0123456789abcdef" as StartId;
+          const standing = standingOf([[origin, timestamp]]);
+          const replica: ReplicaStanding = {
+            ...standing,
+            id: isOwn ? origin : standing.id,
+            ownPosition: () => ({ timestamp, start, recovered: 0 }),
+          };
+          const token = new SessionToken("default");
+          if (isKnown) token.sawVersion(version, replica);
+          else token.saw(version, undefined);
+          const direct = new Uint8Array(SESSION_TOKEN_BYTES_OF_ONE + 1);
+          writeTokenOfOne(direct, "default", version, isKnown ? replica : undefined);
+          expect(direct.subarray(0, SESSION_TOKEN_BYTES_OF_ONE)).toEqual(token.encode(replica));
+          expect(direct.at(-1), "nothing is written behind it").toBe(0);
+        },
+      ),
     );
   });
 

@@ -34,6 +34,9 @@ const OVERHEAD_BYTES = 1 + 4 + 2 + 4;
 /** No token is longer, in bytes. */
 export const SESSION_TOKEN_BYTES_MAX = OVERHEAD_BYTES + SESSION_ORIGINS_MAX * ORIGIN_BYTES;
 
+/** Length of the token of a session that has seen one record, in bytes. */
+export const SESSION_TOKEN_BYTES_OF_ONE = 1 + 4 + 1 + ORIGIN_BYTES + 4;
+
 /** What of a replica's state a token is made from, and judged by. */
 export type ReplicaStanding = Pick<
   Replica,
@@ -175,6 +178,44 @@ export class SessionToken {
   }
 }
 
+/**
+ * Writes the token of a session that has seen one record and nothing else: what {@link SessionToken} encodes after
+ * `saw`, made without it, since that is what most calls answer.
+ * @param target takes {@link SESSION_TOKEN_BYTES_OF_ONE} bytes from its beginning on
+ * @param replica as in `sawVersion`; undefined: the start is not named, as `saw` without one
+ */
+export function writeTokenOfOne(
+  target: Uint8Array,
+  meshName: string,
+  version: Version,
+  replica: ReplicaStanding | undefined,
+): void {
+  const { origin, timestamp } = version;
+  const start = replica === undefined ? undefined : startOf(version, replica);
+  target[0] = VERSION;
+  writeU32(target, 1, meshPrint(meshName));
+  target[5] = 1;
+  for (let index = 0; index < 8; index += 1) {
+    target[6 + index] =
+      (hexValue(origin.charCodeAt(index * 2)) << 4) | hexValue(origin.charCodeAt(index * 2 + 1));
+  }
+  writeU32(target, 14, Math.floor(timestamp / 0x1_0000_0000));
+  writeU32(target, 18, timestamp >>> 0);
+  writeU32(target, 22, start === undefined ? 0 : startPrint(start));
+  writeU32(target, 26, crc32c(target, 0, 26));
+}
+
+function writeU32(target: Uint8Array, at: number, value: number): void {
+  target[at] = value >>> 24;
+  target[at + 1] = value >>> 16;
+  target[at + 2] = value >>> 8;
+  target[at + 3] = value;
+}
+
+function hexValue(code: number): number {
+  return code <= 57 ? code - 48 : code - 87;
+}
+
 /** The start in which a record was written, as far as this replica can tell. */
 function startOf({ origin, timestamp }: Version, replica: ReplicaStanding): StartId | undefined {
   const position = origin === replica.id ? replica.ownPosition(timestamp) : replica.vector.position(origin);
@@ -212,5 +253,9 @@ function startPrint(start: StartId): number {
 }
 
 function meshPrint(name: string): number {
-  return crc32c(new ByteWriter().text(name).finish());
+  if (lastPrint?.name !== name) lastPrint = { name, print: crc32c(new ByteWriter().text(name).finish()) };
+  return lastPrint.print;
 }
+
+/** A process serves one mesh: its name is not looked at again for every call. */
+let lastPrint: { readonly name: string; readonly print: number } | undefined;

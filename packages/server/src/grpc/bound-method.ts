@@ -1,5 +1,6 @@
 /** What the adapters of single calls and of streams share. */
 import type { MeshkvError } from "@meshkv/core";
+import type { DescMethod } from "@meshkv/protocol";
 import type { CallInfo } from "../handlers/call-info.ts";
 import type { OperationObserver } from "../telemetry/operation-observer.ts";
 import type { GrpcLogger } from "./grpc-logger.ts";
@@ -19,5 +20,10 @@ export interface Incoming {
   readonly refusal: MeshkvError | undefined;
 }
 
-/** A handler whose types were checked where it was bound. */
-export type BoundHandler = (request: never, call: CallInfo) => unknown;
+/** A method with what answers it. The types were checked where it was bound. */
+export interface BoundMethod {
+  readonly method: DescMethod;
+  readonly handler: (request: never, call: CallInfo) => unknown;
+  /** Makes the bytes of a reply; what it throws is a bug of the handler. */
+  readonly encode: (reply: never) => Buffer;
+}

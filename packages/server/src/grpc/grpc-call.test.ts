@@ -12,6 +12,12 @@ class FakeCall extends EventEmitter {
     this.#deadline = deadline;
   }
 
+  /** As the library does. */
+  cancel(): void {
+    this.cancelled = true;
+    this.emit("cancelled");
+  }
+
   getDeadline(): number {
     return this.#deadline;
   }
@@ -29,8 +35,8 @@ describe("a call", () => {
     const [early, late] = [new FakeCall(), new FakeCall()];
     const [first, second] = [new GrpcCall(early), new GrpcCall(late)];
     const { signal } = first;
-    early.emit("cancelled");
-    late.emit("cancelled");
+    early.cancel();
+    late.cancel();
     expect(signal.reason).toMatchObject({ code: "CANCELLED" });
     expect(second.signal.reason).toMatchObject({ code: "CANCELLED" });
     expect(() => first.throwIfEnded()).toThrow(MeshkvError);
@@ -41,7 +47,7 @@ describe("a call", () => {
     const call = new GrpcCall(past);
     expect(() => call.throwIfEnded()).toThrow(expect.objectContaining({ code: "DEADLINE_EXCEEDED" }));
     const told = new GrpcCall(past);
-    past.emit("cancelled");
+    past.cancel();
     expect(told.signal.reason).toMatchObject({ code: "DEADLINE_EXCEEDED" });
   });
 
@@ -55,7 +61,7 @@ describe("a call", () => {
     const call = new GrpcCall(library);
     const { signal } = call;
     call.answered();
-    library.emit("cancelled");
+    library.cancel();
     expect(signal.aborted).toBe(false);
   });
 });

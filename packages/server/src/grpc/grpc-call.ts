@@ -3,28 +3,31 @@ import type { CallInfo } from "../handlers/call-info.ts";
 
 /** What this adapter uses of a call of @grpc/grpc-js. */
 export interface ServerCall {
+  /** Set before "cancelled" is told. */
   readonly cancelled: boolean;
   getDeadline(): Date | number;
   once(event: "cancelled", listener: () => void): unknown;
 }
 
-/** A call as handlers see it. The signal is made only for handlers that ask for it. */
+/** A call as handlers see it. The signal is made, and the library listened to, only for handlers that ask for it. */
 export class GrpcCall implements CallInfo {
   readonly deadlineMs: number | undefined;
+  readonly #call: ServerCall;
   #controller: AbortController | undefined;
   #ended: MeshkvError | undefined;
   #isAnswered = false;
 
   constructor(call: ServerCall) {
+    this.#call = call;
     const deadline = Number(call.getDeadline());
     this.deadlineMs = Number.isFinite(deadline) ? deadline : undefined;
-    if (call.cancelled) this.#end();
-    else call.once("cancelled", () => this.#end());
   }
 
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
+      if (this.#call.cancelled) this.#end();
+      else this.#call.once("cancelled", () => this.#end());
       if (this.#ended !== undefined) this.#controller.abort(this.#ended);
     }
     return this.#controller.signal;
@@ -32,7 +35,7 @@ export class GrpcCall implements CallInfo {
 
   /** Throws when nobody waits for the answer. */
   throwIfEnded(): void {
-    if (this.#ended === undefined && this.#isPastDeadline()) this.#end();
+    if (this.#ended === undefined && (this.#call.cancelled || this.#isPastDeadline())) this.#end();
     if (this.#ended !== undefined) throw this.#ended;
   }
 

@@ -1,14 +1,13 @@
 import { type DescMethod, KeyValue, Mesh } from "@meshkv/protocol";
-import type { OperationObserver } from "../telemetry/operation-observer.ts";
+import type { OperationMeter, OperationObserver } from "../telemetry/operation-observer.ts";
 
 const MEASURED: ReadonlySet<string> = new Set([KeyValue.typeName, Mesh.typeName]);
 
-/** What begins the measuring of one call; undefined for methods that are none of clients' operations. */
-export function measureOf(
+/** What measures the calls of a method; undefined for methods that are none of clients' operations. */
+export function meterOf(
   { name, parent }: DescMethod,
   observe: OperationObserver | undefined,
-): (() => (result: string) => void) | undefined {
+): OperationMeter | undefined {
   if (observe === undefined || !MEASURED.has(parent.typeName)) return undefined;
-  const operation = name.replaceAll(/(?<=[a-z])(?=[A-Z])/g, "-").toLowerCase();
-  return () => observe("grpc", operation);
+  return observe("grpc", name.replaceAll(/(?<=[a-z])(?=[A-Z])/g, "-").toLowerCase());
 }

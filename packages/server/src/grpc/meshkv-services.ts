@@ -1,5 +1,14 @@
 /** Everything that the gRPC door of a replica serves. */
-import { Comparison, KeyValue, Mesh } from "@meshkv/protocol";
+import {
+  Comparison,
+  decodeGetRequest,
+  decodePipelineRequest,
+  decodeSetRequest,
+  encodeGetResponse,
+  encodeSetResponse,
+  KeyValue,
+  Mesh,
+} from "@meshkv/protocol";
 import { ComparisonHandlers } from "../handlers/comparison-handlers.ts";
 import type { ComparedTable } from "../handlers/comparison.ts";
 import { ConflictHandlers } from "../handlers/conflict-handlers.ts";
@@ -8,12 +17,18 @@ import type { LocalReplica, WriteConcern } from "../handlers/local-replica.ts";
 import { WatchHandlers } from "../handlers/watch-handlers.ts";
 import { MeshHandlers } from "../handlers/mesh-handlers.ts";
 import { VerifyHandlers } from "../handlers/verify-handlers.ts";
+import type { OperationObserver } from "../telemetry/operation-observer.ts";
 import { HealthService } from "./health.ts";
 import { bindPeerService } from "./peer-service.ts";
 import type { PeerStream } from "./peer-stream.ts";
 import { reflectionBindings } from "./reflection.ts";
 import { RemoteSide } from "./remote-side.ts";
-import { bindService, type ServiceBinding } from "./service-binding.ts";
+import { bindService, fastBidi, fastUnary, type ServiceBinding } from "./service-binding.ts";
+
+const GET_CODEC = { decode: decodeGetRequest, encode: encodeGetResponse };
+const SET_CODEC = { decode: decodeSetRequest, encode: encodeSetResponse };
+/** Replies come encoded. */
+const PIPELINE_CODEC = { decode: decodePipelineRequest, encode: (message: Buffer) => message };
 
 /** What the services stand on. */
 export interface MeshkvServicesOptions {
@@ -26,6 +41,8 @@ export interface MeshkvServicesOptions {
   readonly onPeerStream?: (stream: PeerStream) => void;
   /** The table that is compared with those of peers; without it there is no Verify. */
   readonly table?: ComparedTable;
+  /** Counts the operations of pipelines. */
+  readonly observe?: OperationObserver;
 }
 
 /** The services, for `serveGrpc`, and their health, which starts as not serving. */
@@ -42,8 +59,9 @@ export interface MeshkvServices {
 
 /** Binds the services of meshkv, health and reflection. */
 export function meshkvServices(options: MeshkvServicesOptions): MeshkvServices {
-  const { replica, valueBytesMax, defaultConcern, onPeerStream, table } = options;
-  const keyValue = new KeyValueHandlers({ replica, valueBytesMax, defaultConcern });
+  const { replica, valueBytesMax, defaultConcern, onPeerStream, table, observe } = options;
+  const pipelined = observe && ((operation: string) => observe("grpc", operation));
+  const keyValue = new KeyValueHandlers({ replica, valueBytesMax, defaultConcern, pipelined });
   const watch = new WatchHandlers({ replica });
   const conflicts = new ConflictHandlers({ replica, defaultConcern });
   const mesh = new MeshHandlers(replica);
@@ -51,10 +69,10 @@ export function meshkvServices(options: MeshkvServicesOptions): MeshkvServices {
   const health = new HealthService([KeyValue.typeName, Mesh.typeName]);
   const served = [
     bindService(KeyValue, {
-      get: (request, call) => keyValue.get(request, call),
+      get: fastUnary(GET_CODEC, (request, call) => keyValue.read(request, call)),
       getMany: (request, call) => keyValue.getMany(request, call),
-      pipeline: (requests, call) => keyValue.pipeline(requests, call),
-      set: (request, call) => keyValue.set(request, call),
+      pipeline: fastBidi(PIPELINE_CODEC, (requests, call) => keyValue.pipeline(requests, call)),
+      set: fastUnary(SET_CODEC, (request, call) => keyValue.write(request, call)),
       delete: (request, call) => keyValue.delete(request, call),
       list: (request, call) => keyValue.list(request, call),
       batch: (request, call) => keyValue.batch(request, call),

@@ -50,7 +50,7 @@ function hangingWrite(): { entered: Promise<void>; aborted: Promise<unknown> } {
   let abort = (_reason: unknown): void => {};
   const entered = new Promise<void>((resolve) => (enter = resolve));
   const aborted = new Promise<unknown>((resolve) => (abort = resolve));
-  replica.beforeWrite = ({ signal }) =>
+  replica.beforeWrite = ({ call: { signal } }) =>
     new Promise((_resolve, reject) => {
       signal.addEventListener("abort", () => {
         abort(signal.reason);
@@ -209,7 +209,7 @@ describe("deadlines and cancelling", () => {
   it("do not touch the signal of a call that was answered", async () => {
     let signal: AbortSignal | undefined;
     replica.beforeWrite = (options) => {
-      signal = options.signal;
+      signal = options.call.signal;
     };
     await call(client, KeyValue.method.set, { key: bytesOf("k") });
     await call(client, KeyValue.method.get, { key: bytesOf("k") });

@@ -1,13 +1,11 @@
 import type { ServerDuplexStream, ServerWritableStream, UntypedHandleCall } from "@grpc/grpc-js";
 import { MeshkvError } from "@meshkv/core";
-import { create, type DescMethod, type MessageShape } from "@meshkv/protocol";
+import type { BoundMethod, CallContext, Incoming } from "./bound-method.ts";
 import { GrpcCall } from "./grpc-call.ts";
 import { asMeshkvError, statusOf } from "./grpc-failure.ts";
-import { measureOf } from "./measure.ts";
-import type { BoundHandler, CallContext, Incoming } from "./bound-method.ts";
+import { meterOf } from "./measure.ts";
 
-type Reply = MessageShape<DescMethod["output"]>;
-type Outgoing = ServerWritableStream<Incoming, Reply> | ServerDuplexStream<Incoming, Reply>;
+type Outgoing = ServerWritableStream<Incoming, Buffer> | ServerDuplexStream<Incoming, Buffer>;
 
 /** Settles as the promise does, or rejects with the signal's reason when that comes first. */
 async function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
@@ -27,7 +25,7 @@ async function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal
 }
 
 async function* requestsOf(
-  call: ServerDuplexStream<Incoming, Reply>,
+  call: ServerDuplexStream<Incoming, Buffer>,
   signal: AbortSignal,
 ): AsyncGenerator<unknown> {
   // Leaving the loop must not destroy the call: the replies are still to be sent.
@@ -48,15 +46,14 @@ const UNSENT_MAX = { server_streaming: 0, bidi_streaming: 2 } as const;
 
 /** The function that @grpc/grpc-js calls for a method with a stream of replies. */
 export function answerStream(
-  method: DescMethod,
-  handler: BoundHandler,
+  { method, handler, encode }: BoundMethod,
   context: CallContext,
 ): UntypedHandleCall {
   const path = `${method.parent.typeName}/${method.name}`;
 
   const replyAll = async (call: Outgoing, request: unknown, info: GrpcCall): Promise<void> => {
     const { signal } = info;
-    const replies = handler(request as never, info) as AsyncIterable<Reply>;
+    const replies = handler(request as never, info) as AsyncIterable<unknown>;
     const iterator = replies[Symbol.asyncIterator]();
     const unsentMax =
       method.methodKind === "server_streaming" ? UNSENT_MAX.server_streaming : UNSENT_MAX.bidi_streaming;
@@ -71,7 +68,7 @@ export function answerStream(
         const next = await unlessAborted(iterator.next(), signal);
         if (next.done === true) return;
         unsent += 1;
-        call.write(create(method.output, next.value), flushed);
+        call.write(encode(next.value as never), flushed);
         if (unsent > unsentMax) await unlessAborted(new Promise<void>((resolve) => (wake = resolve)), signal);
       }
     } finally {
@@ -80,9 +77,9 @@ export function answerStream(
     }
   };
 
-  const measure = measureOf(method, context.observe);
+  const meter = meterOf(method, context.observe);
   const run = async (call: Outgoing): Promise<void> => {
-    const measured = measure?.();
+    const startMs = performance.now();
     const info = new GrpcCall(call);
     const stop = (): void =>
       info.abort(new MeshkvError("UNAVAILABLE", "this server is stopping: ask another one"));
@@ -91,17 +88,17 @@ export function answerStream(
       info.throwIfEnded();
       context.stopping.throwIfAborted();
       if (method.methodKind === "server_streaming") {
-        const { message, refusal } = (call as ServerWritableStream<Incoming, Reply>).request;
+        const { message, refusal } = (call as ServerWritableStream<Incoming, Buffer>).request;
         if (refusal !== undefined) throw refusal;
         await replyAll(call, message, info);
       } else {
-        await replyAll(call, requestsOf(call as ServerDuplexStream<Incoming, Reply>, info.signal), info);
+        await replyAll(call, requestsOf(call as ServerDuplexStream<Incoming, Buffer>, info.signal), info);
       }
-      measured?.("OK");
+      meter?.ended("OK", startMs);
       call.end();
     } catch (thrown) {
       const failure = asMeshkvError(thrown, path, context.logger);
-      measured?.(failure.code);
+      meter?.ended(failure.code, startMs);
       const status = statusOf(failure);
       // The way of the library to end a stream with a status.
       if (!call.destroyed) call.emit("error", status);

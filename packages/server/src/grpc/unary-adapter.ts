@@ -1,41 +1,46 @@
 import type { handleUnaryCall } from "@grpc/grpc-js";
-import { create, type DescMethod, type MessageShape } from "@meshkv/protocol";
+import type { BoundMethod, CallContext, Incoming } from "./bound-method.ts";
 import { GrpcCall } from "./grpc-call.ts";
 import { asMeshkvError, statusOf } from "./grpc-failure.ts";
-import { measureOf } from "./measure.ts";
-import type { BoundHandler, CallContext, Incoming } from "./bound-method.ts";
-
-type Reply = MessageShape<DescMethod["output"]>;
+import { meterOf } from "./measure.ts";
 
 /** The function that @grpc/grpc-js calls for a method with one request and one reply. */
 export function answerUnary(
-  method: DescMethod,
-  handler: BoundHandler,
+  { method, handler, encode }: BoundMethod,
   { logger, observe }: CallContext,
-): handleUnaryCall<Incoming, Reply> {
-  const answer = async ({ message, refusal }: Incoming, info: GrpcCall): Promise<Reply> => {
-    if (refusal !== undefined) throw refusal;
-    info.throwIfEnded();
-    // The types were checked where the handler was bound.
-    const reply = await handler(message as never, info);
-    return create(method.output, reply as Reply);
-  };
-  const measure = measureOf(method, observe);
+): handleUnaryCall<Incoming, Buffer> {
+  const meter = meterOf(method, observe);
   return (call, callback) => {
-    const measured = measure?.();
+    const startMs = performance.now();
     const info = new GrpcCall(call);
-    answer(call.request, info).then(
-      (reply) => {
-        info.answered();
-        measured?.("OK");
-        callback(null, reply);
-      },
-      (thrown: unknown) => {
-        info.answered();
-        const failure = asMeshkvError(thrown, `${method.parent.typeName}/${method.name}`, logger);
-        measured?.(failure.code);
-        callback(statusOf(failure));
-      },
-    );
+    const fail = (thrown: unknown): void => {
+      info.answered();
+      const failure = asMeshkvError(thrown, `${method.parent.typeName}/${method.name}`, logger);
+      meter?.ended(failure.code, startMs);
+      callback(statusOf(failure));
+    };
+    const reply = (value: unknown): void => {
+      let bytes: Buffer;
+      try {
+        bytes = encode(value as never);
+      } catch (bug) {
+        return fail(bug);
+      }
+      info.answered();
+      meter?.ended("OK", startMs);
+      callback(null, bytes);
+    };
+    let answer: unknown;
+    try {
+      const { message, refusal } = call.request;
+      if (refusal !== undefined) throw refusal;
+      info.throwIfEnded();
+      answer = handler(message as never, info);
+    } catch (thrown) {
+      return fail(thrown);
+    }
+    // What is known at once is answered at once.
+    if (answer instanceof Promise) answer.then(reply, fail);
+    else reply(answer);
   };
 }

@@ -5,6 +5,14 @@ export interface CallInfo {
    * `MeshkvError`.
    */
   readonly signal: AbortSignal;
+  /** Throws the reason if the signal has aborted, for transports that make a signal only when it is asked for. */
+  throwIfEnded?(): void;
   /** When the caller stops waiting, in Unix milliseconds; undefined: never. */
   readonly deadlineMs: number | undefined;
+}
+
+/** Throws when nobody waits for the answer of the call any more. */
+export function requireOpen(call: CallInfo): void {
+  if (call.throwIfEnded === undefined) call.signal.throwIfAborted();
+  else call.throwIfEnded();
 }

@@ -114,7 +114,7 @@ export class ConflictHandlers {
     const options: WriteOptions = {
       concern,
       timeoutMs: concernWaitMs(timeoutMs, call, Date.now()),
-      signal: call.signal,
+      call,
       request: mark,
     };
     const outcome = await this.#replica.write([write], options).catch((error: unknown) => {

@@ -2,7 +2,7 @@
 import { GET_MANY_KEYS_MAX, isLive, PAGE_BYTES_MAX } from "@meshkv/core";
 import type { GetManyRequest, GetManyResponseSchema, MessageInitShape } from "@meshkv/protocol";
 import type { LocalReplica } from "./local-replica.ts";
-import { readReply } from "./read-reply.ts";
+import { readReply, readResult } from "./read-reply.ts";
 import type { CallSession } from "./session.ts";
 import { invalid, requireKey, tooLarge } from "./validate.ts";
 
@@ -33,7 +33,7 @@ export function getMany(
       const text = `the values up to this one are over ${PAGE_BYTES_MAX} bytes: ask for the keys before it first`;
       throw tooLarge(`keys[${index}]`, text, PAGE_BYTES_MAX);
     }
-    return readReply(entry, nowMs, false);
+    return readReply(readResult(entry, nowMs, false, ""));
   });
   return { responses, session: session.text() };
 }

@@ -14,20 +14,21 @@ import {
   type ListResponseSchema,
   type MessageInitShape,
   type PipelineRequest,
-  type PipelineResponseSchema,
+  type ReadResult,
   type SetRequest,
   type SetResponseSchema,
+  type SetResult,
 } from "@meshkv/protocol";
-import type { CallInfo } from "./call-info.ts";
+import { type CallInfo, requireOpen } from "./call-info.ts";
 import { concernWaitMs } from "./concern-wait.ts";
 import { getMany } from "./get-many.ts";
 import { isEmptyRange, rangeAfter } from "./key-range.ts";
 import type { LocalReplica, LocalWrite, WriteOptions, WriteOutcome } from "./local-replica.ts";
 import { decodePageToken, encodePageToken } from "./page-token.ts";
 import { collectPage } from "./page.ts";
-import { answerPipeline } from "./pipeline.ts";
+import { answerPipeline, type PipelineMeters } from "./pipeline.ts";
 import { deletePrefix, PrefixDeletes } from "./prefix-delete.ts";
-import { readReply } from "./read-reply.ts";
+import { readReply, readResult } from "./read-reply.ts";
 import { requireMark } from "./request-mark.ts";
 import { CallSession, Sessions } from "./session.ts";
 import {
@@ -49,12 +50,15 @@ import {
   type PlanOptions,
   planSet,
   setReply,
+  setResult,
   type WritePlan,
 } from "./write-plan.ts";
 
 /** What the handlers are told at start. */
 export interface KeyValueOptions extends PlanOptions {
   readonly replica: LocalReplica;
+  /** Counts the operations of pipelines; undefined: nobody does. */
+  readonly pipelined?: PipelineMeters | undefined;
 }
 
 type DeleteReply = MessageInitShape<typeof DeleteResponseSchema>;
@@ -77,18 +81,22 @@ export class KeyValueHandlers {
 
   /** The entry of a key; unset when there is none. */
   get(request: GetRequest, call: CallInfo): GetReply | Promise<GetReply> {
+    const result = this.read(request, call);
+    return result instanceof Promise ? result.then(readReply) : readReply(result);
+  }
+
+  /** As `get`, in terms of the core. */
+  read(request: GetRequest, call: CallInfo): ReadResult | Promise<ReadResult> {
     const key = requireKey(request.key);
     const session = this.#sessions.enter(request.session, call);
     if (session instanceof CallSession) return this.#read(key, request.includeConflicts, session);
     return session.then((entered) => this.#read(key, request.includeConflicts, entered));
   }
 
-  #read(key: KeyText, withConflicts: boolean, session: CallSession): GetReply {
+  #read(key: KeyText, withConflicts: boolean, session: CallSession): ReadResult {
     const entry = this.#replica.get(key);
     session.read(entry);
-    const reply = readReply(entry, this.#replica.nowMs(), withConflicts);
-    reply.session = session.text();
-    return reply;
+    return readResult(entry, this.#replica.nowMs(), withConflicts, session.text());
   }
 
   /** Several keys at one position. */
@@ -101,9 +109,14 @@ export class KeyValueHandlers {
 
   /** Writes one key. */
   async set(request: SetRequest, call: CallInfo): Promise<MessageInitShape<typeof SetResponseSchema>> {
+    return setReply(await this.write(request, call));
+  }
+
+  /** As `set`, in terms of the core. */
+  async write(request: SetRequest, call: CallInfo): Promise<SetResult> {
     const plan = planSet(request, this.#options, this.#replica.nowMs());
     const session = this.#sessions.enter(request.session, call);
-    return this.#writePlan(plan, session instanceof CallSession ? session : await session, call, setReply);
+    return this.#writePlan(plan, session instanceof CallSession ? session : await session, call, setResult);
   }
 
   /** Deletes one key, or every current key under a prefix. */
@@ -150,13 +163,15 @@ export class KeyValueHandlers {
     return { entries: [...items], nextPageToken, session: session.text() };
   }
 
-  /** Many operations under way on one stream. */
-  pipeline(
-    requests: AsyncIterable<PipelineRequest>,
-    call: CallInfo,
-  ): AsyncIterable<MessageInitShape<typeof PipelineResponseSchema>> {
-    const { replica, ...options } = this.#options;
-    return answerPipeline({ replica, sessions: this.#sessions, options, unary: this }, requests, call);
+  /** Many operations under way on one stream. Answers `PipelineResponse`s in their encoding. */
+  pipeline(requests: AsyncIterable<PipelineRequest>, call: CallInfo): AsyncIterable<Buffer> {
+    const { replica, pipelined, ...options } = this.#options;
+    const meters = pipelined ?? (() => undefined);
+    return answerPipeline(
+      { replica, sessions: this.#sessions, options, unary: this, meters },
+      requests,
+      call,
+    );
   }
 
   /** Several writes as one commit. */
@@ -188,10 +203,9 @@ export class KeyValueHandlers {
     call: CallInfo,
     request?: WriteOptions["request"],
   ): Promise<WriteOutcome> {
-    const { signal } = call;
-    signal.throwIfAborted();
+    requireOpen(call);
     const waitMs = concernWaitMs(timeoutMs, call, Date.now());
-    return this.#replica.write(writes, { concern, timeoutMs: waitMs, signal, request });
+    return this.#replica.write(writes, { concern, timeoutMs: waitMs, call, request });
   }
 
   async #deletePrefix(

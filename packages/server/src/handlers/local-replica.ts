@@ -11,6 +11,7 @@ import type {
   WatchTarget,
   WriteRecord,
 } from "@meshkv/core";
+import type { CallInfo } from "./call-info.ts";
 
 /** One write of a commit. */
 export interface LocalWrite {
@@ -37,14 +38,18 @@ export type WriteConcern =
 /** How a commit is acknowledged. */
 export interface AckOptions {
   readonly concern: WriteConcern;
-  /** How long to wait for other replicas, in milliseconds; undefined: until the signal aborts. */
+  /** How long to wait for other replicas, in milliseconds; undefined: until the call ends. */
   readonly timeoutMs: number | undefined;
-  readonly signal: AbortSignal | undefined;
+  /** Who waits. Its signal is asked for only when there is something to wait for. */
+  readonly call: WaitingCall | undefined;
 }
+
+/** What of a call concerns those who wait for its sake. */
+export type WaitingCall = Pick<CallInfo, "signal">;
 
 /** How a commit is made and acknowledged. */
 export interface WriteOptions extends AckOptions {
-  readonly signal: AbortSignal;
+  readonly call: WaitingCall;
   /** The same mark again gets the first outcome, and nothing is written. */
   readonly request?: RequestMark | undefined;
 }

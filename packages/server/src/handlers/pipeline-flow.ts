@@ -3,17 +3,10 @@
  * come since the last message in one; where nobody takes them, no more operations are read.
  */
 import { PIPELINE_BYTES_MAX, PIPELINE_OPERATIONS_MAX, PIPELINE_REPLY_BYTES } from "@meshkv/core";
-import type { MessageInitShape, OperationResultSchema, PipelineResponseSchema } from "@meshkv/protocol";
-
-/** The result of one operation. */
-export type Result = MessageInitShape<typeof OperationResultSchema>;
-
-/** What a result takes beside its value, about. */
-const RESULT_BYTES = 128;
+import { type OperationResultInit, PipelineReplies, type ReadResult, type SetResult } from "@meshkv/protocol";
 
 export class PipelineFlow {
-  #results: Result[] = [];
-  #sizes: number[] = [];
+  readonly #replies = new PipelineReplies(PIPELINE_REPLY_BYTES);
   /** Operations that were begun and whose results were not sent yet. */
   #operations = 0;
   /** Bytes of requests under way, and of results that were not sent yet. */
@@ -43,12 +36,23 @@ export class PipelineFlow {
     this.#bytes += requestBytes;
   }
 
-  /** An operation has ended; `valueBytes` of its result. */
-  finish(result: Result, requestBytes: number, valueBytes = 0): void {
-    const size = RESULT_BYTES + valueBytes;
-    this.#bytes += size - requestBytes;
-    this.#results.push(result);
-    this.#sizes.push(size);
+  /** A read has ended. */
+  finishRead(id: number, result: ReadResult, requestBytes: number): void {
+    this.#finished(this.#replies.addRead(id, result), requestBytes);
+  }
+
+  /** A write of one key has ended. */
+  finishSet(id: number, result: SetResult, requestBytes: number): void {
+    this.#finished(this.#replies.addSet(id, result), requestBytes);
+  }
+
+  /** Any other operation has ended. */
+  finish(result: OperationResultInit, requestBytes: number): void {
+    this.#finished(this.#replies.add(result), requestBytes);
+  }
+
+  #finished(replyBytes: number, requestBytes: number): void {
+    this.#bytes += replyBytes - requestBytes;
     this.#wakeSender?.();
   }
 
@@ -64,12 +68,15 @@ export class PipelineFlow {
     this.#wakeSender?.();
   }
 
-  /** The messages to send, as they come. */
-  async *messages(): AsyncGenerator<MessageInitShape<typeof PipelineResponseSchema>> {
+  /** The messages to send, encoded, as they come. */
+  async *messages(): AsyncGenerator<Buffer> {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure.error;
-      if (this.#results.length > 0) {
-        yield { results: this.#take() };
+      const reply = this.#replies.take();
+      if (reply !== undefined) {
+        this.#operations -= reply.count;
+        this.#bytes -= reply.message.length;
+        yield reply.message;
         // The message has found room on the wire.
         this.#wakeReader?.();
       } else if (this.#isEnded) {
@@ -78,24 +85,8 @@ export class PipelineFlow {
         await new Promise<void>((resolve) => {
           this.#wakeSender = resolve;
         });
+        this.#wakeSender = undefined;
       }
     }
-  }
-
-  #take(): Result[] {
-    let count = 0;
-    let bytes = 0;
-    for (const size of this.#sizes) {
-      if (count > 0 && bytes + size > PIPELINE_REPLY_BYTES) break;
-      bytes += size;
-      count += 1;
-    }
-    this.#operations -= count;
-    this.#bytes -= bytes;
-    this.#sizes.splice(0, count);
-    if (count < this.#results.length) return this.#results.splice(0, count);
-    const all = this.#results;
-    this.#results = [];
-    return all;
   }
 }

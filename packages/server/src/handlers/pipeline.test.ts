@@ -1,6 +1,7 @@
 import { formatVersion, MeshkvError, PIPELINE_OPERATIONS_MAX, type ReplicaId } from "@meshkv/core";
 import {
   create,
+  fromBinary,
   type GetResponse,
   type MessageInitShape,
   type OperationResult,
@@ -60,11 +61,13 @@ async function* requestsOf(messages: readonly (readonly OperationInit[])[]): Asy
   for (const operations of messages) yield create(PipelineRequestSchema, { operations: [...operations] });
 }
 
+const replyOf = (bytes: Uint8Array): PipelineResponse => fromBinary(PipelineResponseSchema, bytes);
+
 /** Sends all, says that nothing more comes, and reads to the end. */
 async function run(...messages: OperationInit[][]): Promise<Map<number, OperationResult>> {
   const results = new Map<number, OperationResult>();
-  for await (const init of handlers.pipeline(requestsOf(messages), CALL)) {
-    const reply: PipelineResponse = create(PipelineResponseSchema, init);
+  for await (const bytes of handlers.pipeline(requestsOf(messages), CALL)) {
+    const reply = replyOf(bytes);
     for (const result of reply.results) {
       expect(results.has(result.id), `${result.id} is answered once`).toBe(false);
       results.set(result.id, result);
@@ -253,10 +256,8 @@ describe("a pipeline", () => {
     const replies = handlers.pipeline(requestsOf([operations]), call)[Symbol.asyncIterator]();
     const answered: number[] = [];
     while (answered.length < 3) {
-      const { value } = (await replies.next()) as IteratorYieldResult<
-        MessageInitShape<typeof PipelineResponseSchema>
-      >;
-      answered.push(...(value.results ?? []).map(({ id }) => id ?? 0));
+      const { value } = (await replies.next()) as IteratorYieldResult<Buffer>;
+      answered.push(...replyOf(value).results.map(({ id }) => id));
     }
     expect(new Set(answered)).toEqual(new Set([2, 3, 4]));
     caller.abort(new MeshkvError("CANCELLED", "enough"));
@@ -300,7 +301,7 @@ describe("a caller that takes nothing", () => {
     expect(sent).toBeLessThanOrEqual(PIPELINE_OPERATIONS_MAX + 200);
     expect(sent).toBeGreaterThanOrEqual(PIPELINE_OPERATIONS_MAX);
     const { value } = await replies.next();
-    expect(value?.results?.length).toBeGreaterThan(0);
+    expect(replyOf(value).results.length).toBeGreaterThan(0);
     // Once taken, the rest comes.
     for (let taken = 0; taken < 3; taken += 1) await replies.next();
     expect(sent).toBeGreaterThan(PIPELINE_OPERATIONS_MAX + 200);
@@ -317,7 +318,7 @@ describe("a caller that takes nothing", () => {
       [Symbol.asyncIterator]();
     let most = 0;
     for (let next = await replies.next(); next.done !== true; next = await replies.next()) {
-      most = Math.max(most, next.value.results?.length ?? 0);
+      most = Math.max(most, replyOf(next.value).results.length);
     }
     expect(most, "a message holds one large value").toBe(1);
   });

@@ -8,19 +8,20 @@ import { type KeyText, MeshkvError } from "@meshkv/core";
 import {
   errorToGrpc,
   type GetRequest,
-  type GetResponseSchema,
-  type MessageInitShape,
   type Operation,
+  type OperationResultInit,
   type PipelineRequest,
-  type PipelineResponseSchema,
+  type ReadResult,
+  type SetResult,
 } from "@meshkv/protocol";
+import type { OperationMeter } from "../telemetry/operation-observer.ts";
 import type { CallInfo } from "./call-info.ts";
 import { concernWaitMs } from "./concern-wait.ts";
 import type { KeyValueHandlers } from "./key-value-handlers.ts";
 import type { CommitTicket, LocalReplica, WriteOutcome, WriteTurn } from "./local-replica.ts";
-import { PipelineFlow, type Result } from "./pipeline-flow.ts";
+import { PipelineFlow } from "./pipeline-flow.ts";
 import { PipelineOrder } from "./pipeline-order.ts";
-import { readReply } from "./read-reply.ts";
+import { readResult } from "./read-reply.ts";
 import { CallSession, type Sessions } from "./session.ts";
 import { invalid, requireKey } from "./validate.ts";
 import {
@@ -31,7 +32,7 @@ import {
   type PlanOptions,
   planSet,
   type WritePlan,
-  setReply,
+  setResult,
 } from "./write-plan.ts";
 
 /** What a pipeline is made of. */
@@ -40,15 +41,19 @@ export interface PipelineParts {
   readonly sessions: Sessions;
   readonly options: PlanOptions;
   /** Answers single calls. */
-  readonly unary: Pick<KeyValueHandlers, "get" | "set" | "delete" | "list" | "batch">;
+  readonly unary: Pick<KeyValueHandlers, "read" | "write" | "delete" | "list" | "batch">;
+  readonly meters: PipelineMeters;
 }
 
-type GetReply = MessageInitShape<typeof GetResponseSchema>;
+/** What counts operations of a kind; undefined: nobody does. */
+export type PipelineMeters = (operation: KnownKind) => OperationMeter | undefined;
+
+type KnownKind = NonNullable<Operation["kind"]["case"]>;
 type WriteKind = "set" | "delete" | "batch";
 
 /** A write that was accepted, and what is to be done once its concern is met. */
 interface Accepted {
-  readonly id: number;
+  readonly operation: Operation;
   readonly kind: WriteKind;
   readonly plan: WritePlan;
   readonly session: CallSession;
@@ -57,12 +62,18 @@ interface Accepted {
   readonly bytes: number;
 }
 
-/** Answers one stream. */
+/** The result of an operation. */
+type Result =
+  | { readonly kind: "get"; readonly result: ReadResult }
+  | { readonly kind: "set"; readonly result: SetResult }
+  | { readonly kind: "other"; readonly result: NonNullable<OperationResultInit["kind"]> };
+
+/** Answers one stream, with `PipelineResponse`s in their encoding. */
 export function answerPipeline(
   parts: PipelineParts,
   requests: AsyncIterable<PipelineRequest>,
   call: CallInfo,
-): AsyncIterable<MessageInitShape<typeof PipelineResponseSchema>> {
+): AsyncIterable<Buffer> {
   const stream = new PipelineStream(parts, call);
   void stream.readAll(requests);
   return stream.flow.messages();
@@ -139,11 +150,11 @@ class PipelineStream {
 
   /** Begins an operation; false when it has to wait for all before it. */
   #begin(operation: Operation, turn: WriteTurn | undefined): boolean {
-    const { id, kind } = operation;
+    const { kind } = operation;
     try {
       switch (kind.case) {
         case "get":
-          this.#get(id, kind.value);
+          this.#get(operation, kind.value);
           return true;
         case "set": {
           const plan = planSet(kind.value, this.#parts.options, this.#parts.replica.nowMs());
@@ -170,28 +181,25 @@ class PipelineStream {
       }
     } catch (error) {
       this.flow.begin(0);
-      this.flow.finish(failed(id, error), 0);
+      this.#failed(operation, error, 0);
       return true;
     }
   }
 
-  #get(id: number, request: GetRequest): void {
-    const { replica, sessions, unary } = this.#parts;
+  #get(operation: Operation, request: GetRequest): void {
+    const { replica, sessions, meters } = this.#parts;
     const key = requireKey(request.key);
     const session = sessions.enterNow(request.session);
     if (!(session instanceof CallSession) || !this.#order.mayRead(key)) {
-      this.#runLater([key], id, 0, async () => ({
-        id,
-        kind: { case: "get", value: await unary.get(request, this.#call) },
-      }));
+      this.#runLater([key], operation, 0);
       return;
     }
     const entry = replica.get(key);
     session.read(entry);
-    const value = readReply(entry, replica.nowMs(), request.includeConflicts);
-    value.session = session.text();
+    const result = readResult(entry, replica.nowMs(), request.includeConflicts, session.text());
     this.flow.begin(0);
-    this.flow.finish({ id, kind: { case: "get", value } }, 0, bytesOf(value));
+    this.flow.finishRead(operation.id, result, 0);
+    meters("get")?.counted("OK");
   }
 
   #write(
@@ -201,20 +209,19 @@ class PipelineStream {
     token: string,
     turn: WriteTurn | undefined,
   ): void {
-    const { id } = operation;
     const session = this.#parts.sessions.enterNow(token);
     const keys = plan.writes.map(({ key }) => key);
     let bytes = 0;
     for (const { key, value } of plan.writes) bytes += key.length + (value?.length ?? 0);
     if (turn === undefined || !(session instanceof CallSession) || !this.#order.mayWrite(keys)) {
-      this.#runLater(keys, id, bytes, () => this.#single(operation));
+      this.#runLater(keys, operation, bytes);
       return;
     }
     const ticket = turn.commit(plan.writes, plan.mark);
     this.flow.begin(bytes);
     this.#open += 1;
     this.#order.wrote(keys, ticket);
-    this.#accepted.push({ id, kind, plan, session, ticket, keys, bytes });
+    this.#accepted.push({ operation, kind, plan, session, ticket, keys, bytes });
   }
 
   /** Answers the writes of a turn. Those that nobody else has to acknowledge are answered together. */
@@ -247,8 +254,8 @@ class PipelineStream {
   #answerAlone(write: Accepted): void {
     const { concern, timeoutMs } = write.plan.concern;
     const waitMs = concernWaitMs(timeoutMs, this.#call, Date.now());
-    // Without a signal: it ends by its time, and nobody hears of it where the stream has ended.
-    this.#parts.replica.acknowledge(write.ticket, { concern, timeoutMs: waitMs, signal: undefined }).then(
+    // Without a call: it ends by its time, and nobody hears of it where the stream has ended.
+    this.#parts.replica.acknowledge(write.ticket, { concern, timeoutMs: waitMs, call: undefined }).then(
       (outcome) => this.#answer(write, outcome),
       (error: unknown) => this.#refuse(write, error),
     );
@@ -259,20 +266,16 @@ class PipelineStream {
   }
 
   #answer(write: Accepted, outcome: WriteOutcome): void {
-    const { id, kind, session, keys, ticket, bytes } = write;
+    const { operation, kind, session, keys, ticket, bytes } = write;
     if (outcome.replicas > 0) this.#order.settled(keys, ticket);
     session.written(outcome.versions, outcome.replicas > 0);
-    this.flow.finish(resultOf(id, kind, outcome, session.text()), bytes);
+    this.#finish(operation, resultOf(kind, outcome, session.text()), bytes);
     this.#ended();
   }
 
-  #refuse({ id, keys, ticket, session, bytes }: Accepted, error: unknown): void {
+  #refuse({ operation, keys, ticket, session, bytes }: Accepted, error: unknown): void {
     this.#order.settled(keys, ticket);
-    try {
-      this.flow.finish(failed(id, session.failed(error)), bytes);
-    } catch (bug) {
-      this.flow.fail(bug);
-    }
+    this.#failed(operation, session.failed(error), bytes);
     this.#ended();
   }
 
@@ -281,45 +284,56 @@ class PipelineStream {
     if (this.#open === 0) this.#allAnswered?.();
   }
 
-  #runLater(keys: readonly KeyText[], id: number, bytes: number, work: () => Promise<Result>): void {
+  #finish({ id, kind }: Operation, { kind: form, result }: Result, bytes: number): void {
+    if (form === "get") this.flow.finishRead(id, result, bytes);
+    else if (form === "set") this.flow.finishSet(id, result, bytes);
+    else this.flow.finish({ id, kind: result }, bytes);
+    if (kind.case !== undefined) this.#parts.meters(kind.case)?.counted("OK");
+  }
+
+  /** An operation has failed; what is no operating failure ends the stream. */
+  #failed({ id, kind }: Operation, error: unknown, bytes: number): void {
+    if (!(error instanceof MeshkvError)) return this.flow.fail(error);
+    const { code: status, message } = errorToGrpc(error);
+    const value = { status, code: error.code, message, metadata: { ...error.metadata } };
+    this.flow.finish({ id, kind: { case: "error", value } }, bytes);
+    if (kind.case !== undefined) this.#parts.meters(kind.case)?.counted(error.code);
+  }
+
+  #runLater(keys: readonly KeyText[], operation: Operation, bytes: number): void {
     this.flow.begin(bytes);
-    this.#order.run(keys, async () => {
-      try {
-        const result = await work().catch((error: unknown) => failed(id, error));
-        this.flow.finish(result, bytes, result.kind?.case === "get" ? bytesOf(result.kind.value) : 0);
-      } catch (error) {
-        this.flow.fail(error);
-      }
-    });
+    this.#order.run(keys, () => this.#runSingle(operation, bytes));
   }
 
   /** Runs an operation for which everything before was awaited, and that everything behind waits for. */
   async #runAlone(operation: Operation): Promise<void> {
     this.flow.begin(0);
-    const result = await this.#single(operation).catch((error: unknown) => failed(operation.id, error));
-    let bytes = 0;
-    if (result.kind?.case === "list") {
-      for (const { key, value } of result.kind.value.entries ?? [])
-        bytes += (key?.length ?? 0) + (value?.length ?? 0) + 128;
-    }
-    this.flow.finish(result, 0, bytes);
+    await this.#runSingle(operation, 0);
   }
 
-  /** Answers an operation as the single call would. */
-  async #single({ id, kind }: Operation): Promise<Result> {
+  /** Runs an operation as the single call would. Never rejects. */
+  async #runSingle(operation: Operation, bytes: number): Promise<void> {
+    try {
+      this.#finish(operation, await this.#single(operation), bytes);
+    } catch (error) {
+      this.#failed(operation, error, bytes);
+    }
+  }
+
+  async #single({ kind }: Operation): Promise<Result> {
     const { unary } = this.#parts;
     const call = this.#call;
     switch (kind.case) {
       case "get":
-        return { id, kind: { case: "get", value: await unary.get(kind.value, call) } };
+        return { kind: "get", result: await unary.read(kind.value, call) };
       case "set":
-        return { id, kind: { case: "set", value: await unary.set(kind.value, call) } };
+        return { kind: "set", result: await unary.write(kind.value, call) };
       case "delete":
-        return { id, kind: { case: "delete", value: await unary.delete(kind.value, call) } };
+        return { kind: "other", result: { case: "delete", value: await unary.delete(kind.value, call) } };
       case "list":
-        return { id, kind: { case: "list", value: await unary.list(kind.value, call) } };
+        return { kind: "other", result: { case: "list", value: await unary.list(kind.value, call) } };
       case "batch":
-        return { id, kind: { case: "batch", value: await unary.batch(kind.value, call) } };
+        return { kind: "other", result: { case: "batch", value: await unary.batch(kind.value, call) } };
       case undefined:
         throw invalid("operation", "is none that is known here");
     }
@@ -339,27 +353,13 @@ function hasWrite(operations: readonly Operation[], from: number): boolean {
   return false;
 }
 
-function resultOf(id: number, kind: WriteKind, outcome: WriteOutcome, session: string): Result {
+function resultOf(kind: WriteKind, outcome: WriteOutcome, session: string): Result {
   switch (kind) {
     case "set":
-      return { id, kind: { case: "set", value: setReply(outcome, session) } };
+      return { kind: "set", result: setResult(outcome, session) };
     case "delete":
-      return { id, kind: { case: "delete", value: deleteReply(outcome, session) } };
+      return { kind: "other", result: { case: "delete", value: deleteReply(outcome, session) } };
     case "batch":
-      return { id, kind: { case: "batch", value: batchReply(outcome, session) } };
+      return { kind: "other", result: { case: "batch", value: batchReply(outcome, session) } };
   }
-}
-
-/** The result of an operation that failed. What is no operating failure is thrown again. */
-function failed(id: number, error: unknown): Result {
-  if (!(error instanceof MeshkvError)) throw error;
-  const { code: status, message } = errorToGrpc(error);
-  const value = { status, code: error.code, message, metadata: { ...error.metadata } };
-  return { id, kind: { case: "error", value } };
-}
-
-function bytesOf({ entry, conflicts }: GetReply): number {
-  let bytes = (entry?.key?.length ?? 0) + (entry?.value?.length ?? 0);
-  for (const { key, value } of conflicts ?? []) bytes += (key?.length ?? 0) + (value?.length ?? 0);
-  return bytes;
 }

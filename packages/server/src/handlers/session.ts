@@ -8,8 +8,10 @@ import {
   MeshkvError,
   parseVersion,
   SESSION_TOKEN_BYTES_MAX,
+  SESSION_TOKEN_BYTES_OF_ONE,
   SessionToken,
   type Version,
+  writeTokenOfOne,
 } from "@meshkv/core";
 import type { CallInfo } from "./call-info.ts";
 import { concernWaitMs } from "./concern-wait.ts";
@@ -21,20 +23,46 @@ const TOKEN_CHARS_MAX = Math.ceil((SESSION_TOKEN_BYTES_MAX * 4) / 3);
 /** Clients refuse trailers over 8 KiB; an error has more to say than this. */
 const TRAILER_CHARS_MAX = 2048;
 
+/** One token is made at a time, so all are made here. */
+const scratch = Buffer.alloc(SESSION_TOKEN_BYTES_OF_ONE);
+
+/** A record that a session has seen. */
+interface SeenRecord {
+  readonly version: Version;
+  /** False: a crash may take it away. */
+  readonly isDurable: boolean;
+}
+
 /** The session of one call: what the call adds to it, and its new token. */
 export class CallSession {
   readonly #replica: LocalReplica;
-  /** What was seen so far, with this call. */
-  readonly token: SessionToken;
+  #token: SessionToken | undefined;
+  /** All that was seen, as long as that is one record; then there is no token yet. */
+  #only: SeenRecord | undefined;
 
-  constructor(replica: LocalReplica, token: SessionToken) {
+  /** @param token what was seen before; undefined: nothing */
+  constructor(replica: LocalReplica, token: SessionToken | undefined) {
     this.#replica = replica;
-    this.token = token;
+    this.#token = token;
+  }
+
+  /** What was seen so far, with this call. */
+  get token(): SessionToken {
+    if (this.#token === undefined) {
+      this.#token = new SessionToken(this.#replica.meshName);
+      if (this.#only !== undefined) this.#saw(this.#token, this.#only);
+      this.#only = undefined;
+    }
+    return this.#token;
   }
 
   /** The caller is shown a key: its entry, or that there is none. */
   read(entry: Entry | undefined): void {
-    this.token.sawEntry(entry, this.#replica.standing);
+    if (entry === undefined || entry.siblings.length > 0) {
+      this.token.sawEntry(entry, this.#replica.standing);
+    } else {
+      this.#see({ version: entry.winner, isDurable: true });
+    }
   }
 
   /**
@@ -42,11 +70,19 @@ export class CallSession {
    * @param isDurable false: a crash may take it away, and the session must be able to go on then
    */
   written(versions: readonly Version[], isDurable: boolean): void {
-    const last = versions.at(-1);
-    if (last === undefined) return;
+    const version = versions.at(-1);
     // The versions of one commit are of one origin and rise.
-    if (isDurable) this.token.sawVersion(last, this.#replica.standing);
-    else this.token.saw(last, undefined);
+    if (version !== undefined) this.#see({ version, isDurable });
+  }
+
+  #see(seen: SeenRecord): void {
+    if (this.#token === undefined && this.#only === undefined) this.#only = seen;
+    else this.#saw(this.token, seen);
+  }
+
+  #saw(token: SessionToken, { version, isDurable }: SeenRecord): void {
+    if (isDurable) token.sawVersion(version, this.#replica.standing);
+    else token.saw(version, undefined);
   }
 
   /**
@@ -65,8 +101,14 @@ export class CallSession {
 
   /** The token for the reply; empty when nothing was seen yet. */
   text(): string {
-    if (this.token.size === 0) return "";
-    const bytes = this.token.encode(this.#replica.standing);
+    if (this.#only !== undefined) {
+      const { version, isDurable } = this.#only;
+      const { meshName, standing } = this.#replica;
+      writeTokenOfOne(scratch, meshName, version, isDurable ? standing : undefined);
+      return scratch.toString("base64url");
+    }
+    if (this.#token === undefined || this.#token.size === 0) return "";
+    const bytes = this.#token.encode(this.#replica.standing);
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64url");
   }
 }
@@ -91,7 +133,7 @@ export class Sessions {
 
   /** As `enter`, but never waits: returns the token when something is missing. */
   enterNow(text: string): CallSession | SessionToken {
-    if (text === "") return new CallSession(this.#replica, new SessionToken(this.#replica.meshName));
+    if (text === "") return new CallSession(this.#replica, undefined);
     const token = this.#decode(text);
     if (token.missingAt(this.#replica.standing) !== undefined) return token;
     return new CallSession(this.#replica, token);

@@ -1,5 +1,5 @@
 /** Requests that write, checked: what they write, under which name, and what they answer. */
-import { formatVersion, type Version } from "@meshkv/core";
+import { formatVersion, invariant, type Version } from "@meshkv/core";
 import type {
   BatchRequest,
   BatchResponseSchema,
@@ -8,6 +8,7 @@ import type {
   MessageInitShape,
   SetRequest,
   SetResponseSchema,
+  SetResult,
 } from "@meshkv/protocol";
 import { requireBatch } from "./batch.ts";
 import type { LocalWrite, RequestMark, WriteConcern, WriteOutcome } from "./local-replica.ts";
@@ -67,11 +68,21 @@ export function planBatch(request: BatchRequest, options: PlanOptions, nowMs: nu
   return { writes, concern, mark: requireMark(request.requestId, () => contentOf(writes, nowMs)) };
 }
 
-export function setReply(
-  { versions, existed, replicas }: WriteOutcome,
-  session: string,
-): MessageInitShape<typeof SetResponseSchema> {
-  return { version: lastVersion(versions), replicas, session, created: existed[0] === false };
+/** The answer to a write of one key. */
+export function setResult({ versions, existed, replicas }: WriteOutcome, session: string): SetResult {
+  const [version] = versions;
+  invariant(version !== undefined, "a set writes one record");
+  return { version, session, replicas, created: existed[0] === false };
+}
+
+/** The same as a message. */
+export function setReply({
+  version,
+  session,
+  replicas,
+  created,
+}: SetResult): MessageInitShape<typeof SetResponseSchema> {
+  return { version: formatVersion(version), session, replicas, created };
 }
 
 export function deleteReply(

@@ -109,6 +109,7 @@ class BodyBudget {
 function addRoute(app: FastifyInstance, route: Route, options: HttpAppOptions, bodies: BodyBudget): void {
   const { limits, guard, observe, stopping } = options;
   const bodyLimit = bodyLimitOf(route, limits);
+  const meter = route.operation === undefined ? undefined : observe("http", route.operation);
   app.route({
     method: route.method,
     url: route.path.replaceAll(/\{(\w+)\}/g, ":$1"),
@@ -120,17 +121,17 @@ function addRoute(app: FastifyInstance, route: Route, options: HttpAppOptions, b
       bodies.reserve(request.raw, reply.raw, bodyLimit);
     },
     handler: async (request, reply) => {
-      const done = route.operation === undefined ? undefined : observe("http", route.operation);
+      const startMs = performance.now();
       let call: HttpCall | undefined;
       try {
         const input = inputOf(route, request);
         call = new HttpCall(reply.raw, stopping, timeoutMsOf(input.query["timeout"]));
         stopping.throwIfAborted();
         await send(await route.answer(input, call), request, reply);
-        done?.("OK");
+        meter?.ended("OK", startMs);
       } catch (thrown) {
         const failure = asMeshkvError(thrown, request, options.log);
-        done?.(failure.code);
+        meter?.ended(failure.code, startMs);
         if (!reply.sent) sendProblem(failure, reply);
       } finally {
         call?.answered();

@@ -44,8 +44,10 @@ export class Acknowledgements {
    * Resolves to the number of replicas that hold the write when the concern is met. The write is durable here already.
    * @throws MeshkvError CONCERN_NOT_MET with `version` and `replicas`; what ended the run; the signal's reason
    */
-  wait(version: Version, { concern, timeoutMs, signal }: AckOptions): number | Promise<number> {
+  wait(version: Version, options: AckOptions): number | Promise<number> {
+    const { concern, timeoutMs } = options;
     if (this.#isMet(version, concern)) return this.#holders(version);
+    const signal = options.call?.signal;
     return new Promise((resolve, reject) => {
       const { failure } = this.#run;
       if (failure !== undefined) return reject(failure);

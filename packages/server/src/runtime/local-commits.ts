@@ -67,7 +67,7 @@ export class LocalCommits {
   }
 
   async write(writes: readonly LocalWrite[], options: WriteOptions): Promise<WriteOutcome> {
-    if (this.#mustWait) await this.admit(options.signal);
+    if (this.#mustWait) await this.admit(options.call.signal);
     else this.#refuse();
     const ticket = this.#turn((turn) => turn.commit(writes, options.request));
     return this.acknowledge(ticket, options);

@@ -76,6 +76,7 @@ export async function startServer(
     defaultConcern: config.durability === "relaxed" ? { kind: "relaxed" } : { kind: "replicas", count: 1 },
     onPeerStream: (stream) => replica.accept(stream),
     table: replica.table,
+    observe: metrics.observe,
   });
   const { health } = services;
   const readiness = new ReadinessWatch(

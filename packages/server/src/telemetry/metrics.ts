@@ -3,6 +3,7 @@ import { MeshkvError, type Timestamp, timestampToMs } from "@meshkv/core";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { LocalReplica, ReplicaState } from "../handlers/local-replica.ts";
 import type { RunMeter } from "../runtime/run-meter.ts";
+import { DURATION_BUCKETS, OperationMeters } from "./operation-meters.ts";
 import type { OperationObserver } from "./operation-observer.ts";
 
 /** What is read when the metrics are asked for. */
@@ -16,10 +17,6 @@ export interface MetricSources {
   readonly httpConnections: () => number;
 }
 
-/** From 0.1 ms, a read from memory, to 10 s, a wait for other replicas that came to nothing. */
-const SECONDS = [
-  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
-];
 const GROUP_SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
 
 const STATES: readonly ReplicaState[] = [
@@ -35,8 +32,7 @@ const STATES: readonly ReplicaState[] = [
 /** Measures one server. */
 export class ServerMetrics implements RunMeter {
   readonly #registry = new Registry();
-  readonly #operations: Counter<"door" | "operation" | "result">;
-  readonly #durations: Histogram<"door" | "operation">;
+  readonly #operations = new OperationMeters();
   readonly #groups: Histogram;
   readonly #commits: Histogram;
   readonly #linkBytes: Counter<"direction">;
@@ -44,19 +40,6 @@ export class ServerMetrics implements RunMeter {
   constructor(sources: MetricSources) {
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry });
-    this.#operations = new Counter({
-      name: "meshkv_operations_total",
-      help: "Operations of clients, by door, kind and result (OK or the code of the error).",
-      labelNames: ["door", "operation", "result"],
-      registers,
-    });
-    this.#durations = new Histogram({
-      name: "meshkv_operation_duration_seconds",
-      help: "Time from the whole request to the answer; of streams, their whole life.",
-      labelNames: ["door", "operation"],
-      buckets: SECONDS,
-      registers,
-    });
     this.#groups = new Histogram({
       name: "meshkv_commit_group_writes",
       help: "Records in one commit group, those of peers included.",
@@ -66,7 +49,7 @@ export class ServerMetrics implements RunMeter {
     this.#commits = new Histogram({
       name: "meshkv_commit_duration_seconds",
       help: "Time until a commit group is durable, its fsync included.",
-      buckets: SECONDS,
+      buckets: DURATION_BUCKETS,
       registers,
     });
     this.#linkBytes = new Counter({
@@ -80,13 +63,7 @@ export class ServerMetrics implements RunMeter {
   }
 
   /** Measures operations; given to the doors. */
-  readonly observe: OperationObserver = (door, operation) => {
-    const startMs = performance.now();
-    return (result) => {
-      this.#operations.inc({ door, operation, result });
-      this.#durations.observe({ door, operation }, (performance.now() - startMs) / 1000);
-    };
-  };
+  readonly observe: OperationObserver = (door, operation) => this.#operations.meter(door, operation);
 
   /** A commit group became durable. */
   committed(writes: number, milliseconds: number): void {
@@ -107,7 +84,8 @@ export class ServerMetrics implements RunMeter {
 
   /** Everything, in the text format of Prometheus. */
   async text(): Promise<{ readonly text: string; readonly contentType: string }> {
-    return { text: await this.#registry.metrics(), contentType: this.#registry.contentType };
+    const text = `${await this.#registry.metrics()}\n${this.#operations.text()}`;
+    return { text, contentType: this.#registry.contentType };
   }
 }
 

@@ -55,7 +55,7 @@ async function impatientServer(limits: Parameters<typeof serveHttp>[0]["limits"]
     handlers: stubHandlers({}),
     version: "1.2.3",
     log: SILENT,
-    observe: () => () => undefined,
+    observe: () => ({ ended: () => undefined, counted: () => undefined }),
     origins: ["https://admin.example.org"],
     readiness: () => ({ ready: true, state: "ready", reason: "" }),
     metrics: async () => ({ text: "", contentType: "text/plain" }),

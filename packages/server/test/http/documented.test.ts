@@ -33,7 +33,7 @@ beforeAll(async () => {
     handlers: stubHandlers(script),
     version: "1.2.3",
     log: SILENT,
-    observe: () => () => undefined,
+    observe: () => ({ ended: () => undefined, counted: () => undefined }),
     origins: [],
   });
   base = `http://127.0.0.1:${server.address.port}`;

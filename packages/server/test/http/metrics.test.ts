@@ -1,6 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { Mesh } from "@meshkv/protocol";
+import {
+  create,
+  KeyValue,
+  Mesh,
+  type MessageInitShape,
+  methodCodec,
+  type OperationSchema,
+  PipelineRequestSchema,
+  type PipelineResponse,
+} from "@meshkv/protocol";
 import { eventually } from "@meshkv/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseAddress } from "../../src/index.ts";
@@ -58,6 +67,51 @@ describe("metrics", () => {
       expect(found.get('meshkv_link_bytes_total{direction="sent"}')).toBeGreaterThan(0);
       expect(found.get('meshkv_state{state="ready"}')).toBe(1);
     });
+  });
+
+  it("count the operations of a pipeline by kind and result, beside the stream itself", async () => {
+    const result = parseAddress(b.server.address);
+    if ("problem" in result) throw new Error(result.problem);
+    const before = await samples(b);
+    const client = testClient(result.address);
+    const { path, requestSerialize, responseDeserialize } = methodCodec(KeyValue.method.pipeline);
+    const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+    const key = new TextEncoder().encode("pipelined");
+    const condition = { kind: { case: "ifAbsent" as const, value: true } };
+    const operations: MessageInitShape<typeof OperationSchema>[] = [
+      { id: 1, kind: { case: "set", value: { key } } },
+      { id: 2, kind: { case: "set", value: { key, condition } } },
+      { id: 3, kind: { case: "get", value: { key } } },
+      { id: 4, kind: { case: "get", value: {} } },
+      { id: 5, kind: { case: "delete", value: { target: { case: "key", value: key } } } },
+      { id: 6, kind: { case: "list", value: {} } },
+      { id: 7, kind: { case: "batch", value: {} } },
+    ];
+    stream.write(create(PipelineRequestSchema, { operations }));
+    stream.end();
+    let results = 0;
+    for await (const reply of stream as AsyncIterable<PipelineResponse>) results += reply.results.length;
+    client.close();
+    expect(results).toBe(7);
+    const after = await samples(b);
+    const more = (operation: string, outcome: string): number => {
+      const name = `meshkv_operations_total{door="grpc",operation="${operation}",result="${outcome}"}`;
+      return (after.get(name) ?? 0) - (before.get(name) ?? 0);
+    };
+    expect(
+      [
+        ["set", "OK"],
+        ["set", "CONDITION_FAILED"],
+        ["get", "OK"],
+        ["get", "INVALID_ARGUMENT"],
+        ["delete", "OK"],
+        ["list", "OK"],
+        ["batch", "INVALID_ARGUMENT"],
+        ["pipeline", "OK"],
+      ].map(([operation = "", outcome = ""]) => more(operation, outcome)),
+    ).toEqual(Array.from({ length: 8 }, () => 1));
+    expect(after.has('meshkv_operation_duration_seconds_count{door="grpc",operation="pipeline"}')).toBe(true);
+    expect(after.has('meshkv_operation_duration_seconds_count{door="grpc",operation="set"}')).toBe(false);
   });
 
   it("tell of other members and of what is in the tables", async () => {
