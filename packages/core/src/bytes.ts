@@ -14,13 +14,24 @@ export class FormatError extends Error {
 const ID_PLACES = 1024;
 const KNOWN_IDS = Array.from({ length: ID_PLACES }, () => ({ high: 0, low: 0, text: "0".repeat(16) }));
 
-/** Appends values to a buffer that grows as needed. */
+const NOTHING = new Uint8Array(0);
+/** Nothing larger is written in the buffer that writers pass on. */
+const SPARE_BYTES = 8192;
+/** The buffer that no writer has now. */
+let spare: Uint8Array | undefined = new Uint8Array(SPARE_BYTES);
+
+/** Appends values to a buffer that grows as needed. One buffer goes from writer to writer: make, write, finish. */
 export class ByteWriter {
   #bytes: Uint8Array;
   #length = 0;
 
   constructor(capacity = 256) {
-    this.#bytes = new Uint8Array(capacity);
+    if (spare === undefined || capacity > SPARE_BYTES) {
+      this.#bytes = new Uint8Array(capacity);
+    } else {
+      this.#bytes = spare;
+      spare = undefined;
+    }
   }
 
   /** Bytes written so far. */
@@ -34,6 +45,7 @@ export class ByteWriter {
     if (needed > this.#bytes.length) {
       const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
       grown.set(this.#bytes.subarray(0, at));
+      if (this.#bytes.length === SPARE_BYTES) spare = this.#bytes;
       this.#bytes = grown;
     }
     this.#length = needed;
@@ -122,9 +134,22 @@ export class ByteWriter {
     this.#bytes[at + 3] = value;
   }
 
-  /** The bytes written so far, as a view: write nothing more after taking it. */
-  finish(): Uint8Array {
+  /** The bytes written so far, as a view that holds until something more is written, or {@link finish} is called. */
+  written(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** The bytes that were written, in a buffer of their own. The writer is of no more use. */
+  finish(): Uint8Array {
+    const bytes = this.#bytes;
+    this.#bytes = NOTHING;
+    if (bytes.length === SPARE_BYTES) {
+      spare = bytes;
+      return bytes.slice(0, this.#length);
+    }
+    // The spare buffer went away with a writer that was not finished.
+    spare ??= new Uint8Array(SPARE_BYTES);
+    return bytes.subarray(0, this.#length);
   }
 }
 

@@ -3,7 +3,7 @@
  * keyed 128-bit hash. A sum and not XOR, so that a pair that is counted twice shows. The hash is MurmurHash3 x86_128
  * (Austin Appleby, public domain): it answers "did two honest replicas diverge", not "did somebody forge a set".
  */
-import { FormatError } from "./bytes.ts";
+import { type ByteWriter, FormatError } from "./bytes.ts";
 import type { KeyText, ReplicaId } from "./ids.ts";
 import { invariant } from "./invariant.ts";
 import type { Timestamp } from "./timestamp.ts";
@@ -13,10 +13,16 @@ export const DIGEST_BUCKETS = 64;
 const LANES = 4;
 /** The hash of the pair that is counted in or out. */
 const SCRATCH = new Uint32Array(LANES);
+const LANES_ALL = DIGEST_BUCKETS * LANES;
+/** The canonical form that was made last. */
+const ENCODED = new Uint8Array(LANES_ALL * 4);
+const ENCODED_VIEW = new DataView(ENCODED.buffer);
 
 /** Sums per bucket: four 32-bit lanes each, least significant first. */
 export class Digest {
-  readonly #lanes: Uint32Array;
+  #lanes: Uint32Array;
+  /** The lanes belong to a copy as well: who changes them first takes lanes of its own. */
+  #isShared = false;
 
   constructor(lanes: Uint32Array = new Uint32Array(DIGEST_BUCKETS * LANES)) {
     invariant(lanes.length === DIGEST_BUCKETS * LANES, "digest size");
@@ -26,10 +32,11 @@ export class Digest {
   /** Counts a pair in. */
   add(key: KeyText, timestamp: Timestamp, origin: ReplicaId): void {
     const bucket = hashPair(key, timestamp, origin, SCRATCH) * LANES;
+    const lanes = this.#own();
     let carry = 0;
     for (let lane = 0; lane < LANES; lane += 1) {
-      const sum = this.#lanes[bucket + lane]! + SCRATCH[lane]! + carry;
-      this.#lanes[bucket + lane] = sum;
+      const sum = lanes[bucket + lane]! + SCRATCH[lane]! + carry;
+      lanes[bucket + lane] = sum;
       carry = sum > 0xffff_ffff ? 1 : 0;
     }
   }
@@ -37,26 +44,42 @@ export class Digest {
   /** Counts a pair out that was counted in before. */
   remove(key: KeyText, timestamp: Timestamp, origin: ReplicaId): void {
     const bucket = hashPair(key, timestamp, origin, SCRATCH) * LANES;
+    const lanes = this.#own();
     let borrow = 0;
     for (let lane = 0; lane < LANES; lane += 1) {
-      const difference = this.#lanes[bucket + lane]! - SCRATCH[lane]! - borrow;
-      this.#lanes[bucket + lane] = difference;
+      const difference = lanes[bucket + lane]! - SCRATCH[lane]! - borrow;
+      lanes[bucket + lane] = difference;
       borrow = difference < 0 ? 1 : 0;
     }
   }
 
   /** A copy with a life of its own. */
   clone(): Digest {
-    return new Digest(this.#lanes.slice());
+    const copy = new Digest(this.#lanes);
+    copy.#isShared = true;
+    this.#isShared = true;
+    return copy;
+  }
+
+  #own(): Uint32Array {
+    if (this.#isShared) this.#lanes = this.#lanes.slice();
+    this.#isShared = false;
+    return this.#lanes;
   }
 
   /** Canonical form: every lane as a big-endian 32-bit integer, 1,024 bytes in all. */
   encode(): Uint8Array {
-    const bytes = new Uint8Array(this.#lanes.length * 4);
-    const view = new DataView(bytes.buffer);
-    for (let index = 0; index < this.#lanes.length; index += 1)
-      view.setUint32(index * 4, this.#lanes[index]!);
-    return bytes;
+    return this.#encoded().slice();
+  }
+
+  /** Writes the canonical form. */
+  write(writer: ByteWriter): void {
+    writer.raw(this.#encoded());
+  }
+
+  #encoded(): Uint8Array {
+    for (let index = 0; index < LANES_ALL; index += 1) ENCODED_VIEW.setUint32(index * 4, this.#lanes[index]!);
+    return ENCODED;
   }
 
   /** Reads the canonical form; throws FormatError when it has not its size. */

@@ -101,7 +101,7 @@ export function makeRecord(fields: RecordFields): WriteRecord {
   if (fields.expiresAtMs > 0) writer.u64(fields.expiresAtMs);
   if (context.length > 0) writeContext(writer, context);
   writer.key(fields.key).raw(fields.value);
-  const checksum = crc32c(writer.finish(), 4);
+  const checksum = crc32c(writer.written(), 4);
   writer.patchU32(0, checksum);
   const bytes = writer.finish();
   return {

@@ -36,7 +36,7 @@ export function mergeSessionTokens(first: Uint8Array, second: Uint8Array): Uint8
   const all = [...merged].sort(([x], [y]) => (x < y ? -1 : 1));
   const writer = new ByteWriter().u8(VERSION).u32(a.mesh).varint(all.length);
   for (const [origin, { timestamp, start }] of all) writer.id(origin).u64(timestamp).u32(start);
-  return writer.u32(crc32c(writer.finish())).finish();
+  return writer.u32(crc32c(writer.written())).finish();
 }
 
 function partsOf(bytes: Uint8Array): Parts | undefined {

@@ -173,7 +173,7 @@ describe("tokens", () => {
   it("name each origin once, in order", () => {
     const body = new ByteWriter().raw(tokenOf().encode(standing({})).subarray(0, 5)).varint(2);
     for (const origin of [B, A]) body.id(origin).u64(1).u32(0);
-    const bytes = body.u32(crc32c(body.finish())).finish();
+    const bytes = body.u32(crc32c(body.written())).finish();
     expect(SessionToken.decode(bytes, "default")).toMatchObject({
       problem: expect.stringContaining("no token"),
     });

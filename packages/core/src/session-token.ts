@@ -174,7 +174,7 @@ export class SessionToken {
     const writer = new ByteWriter(OVERHEAD_BYTES + all.length * ORIGIN_BYTES);
     writer.u8(VERSION).u32(this.#mesh).varint(all.length);
     for (const [origin, { timestamp, start }] of all) writer.id(origin).u64(timestamp).u32(start);
-    return writer.u32(crc32c(writer.finish())).finish();
+    return writer.u32(crc32c(writer.written())).finish();
   }
 }
 

@@ -77,7 +77,7 @@ export function hasPutSiblings(entry: Entry | undefined): boolean {
 function encodeSettled(conflict: SettledConflict): Uint8Array {
   const writer = new ByteWriter(12 + conflict.record.bytes.length);
   writer.u32(0).u64(conflict.settledAtMs).raw(conflict.record.bytes);
-  writer.patchU32(0, crc32c(writer.finish(), 4));
+  writer.patchU32(0, crc32c(writer.written(), 4));
   return writer.finish();
 }
 

@@ -135,7 +135,8 @@ export function encodeProgress(progress: Progress): Uint8Array {
   for (const id of [...progress.horizonMembers].sort()) writer.id(id);
   writeVector(writer, progress.vector);
   writeFloors(writer, progress.floors);
-  return writer.raw(progress.digest.encode()).finish();
+  progress.digest.write(writer);
+  return writer.finish();
 }
 
 export function encodeMembers(members: MemberSet): Uint8Array {

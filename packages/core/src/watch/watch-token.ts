@@ -59,7 +59,7 @@ export function encodeWatchToken({ at, seen, snapshot }: WatchResume, replica: R
   writeWatchPosition(writer, at, (origin) => !replica.members.isRemoved(origin));
   writer.blob(seen.encode(replica));
   if (snapshot?.after !== undefined) writer.key(snapshot.after);
-  return writer.u32(crc32c(writer.finish())).finish();
+  return writer.u32(crc32c(writer.written())).finish();
 }
 
 /** Reads a token. Never throws; what is wrong is said as the end of a sentence about the token. */

@@ -54,7 +54,7 @@ function fingerprint({ prefix, start, end, reverse, conflicts }: PagedQuery): nu
 export function encodePageToken(query: PagedQuery, last: KeyText): string {
   const writer = new ByteWriter(OVERHEAD_BYTES + last.length);
   writer.u8(VERSION).u32(fingerprint(query)).raw(keyTextToBytes(last));
-  const checksum = crc32c(writer.finish());
+  const checksum = crc32c(writer.written());
   return Buffer.from(writer.u32(checksum).finish()).toString("base64url");
 }
 

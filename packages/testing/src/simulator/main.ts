@@ -1,35 +1,42 @@
 /**
  * `npm run simulate -- --seed N | --seeds A..B | --minutes M`, and `[--from N] [--faults a,b] [--quick] [--wide] [--trace]
- * [--out FILE]`: one JSON line at the end; the same with revision and command in the file, now and then on the way.
+ * [--jobs N] [--out FILE]`: one JSON line at the end; the same with revision and command in the file, now and then on the way.
  */
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { FAULT_KINDS, type WorldOptions } from "./parameters.ts";
 import { shrinkTo } from "../scenarios/shrink.ts";
+import { type Part, partOf, runJobs } from "./jobs.ts";
+import { FAULT_KINDS, type WorldOptions } from "./parameters.ts";
+import { Tally } from "./tally.ts";
 import { type Outcome, runSeed } from "./world.ts";
 
 /** The summary is written this often while a long run goes on. */
 const WRITE_MS = 30_000;
+/** Every so many seeds one runs twice. */
+const REPLAY_EVERY = 100;
 
 const out = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 
-function* seedsOf(values: {
-  seed?: string;
-  seeds?: string;
-  minutes?: string;
-  from?: string;
-}): Generator<number> {
-  if (values.seed !== undefined) return yield Number(values.seed);
-  if (values.seeds !== undefined) {
-    const [first, last] = values.seeds.split("..").map(Number);
-    for (let seed = first ?? 1; seed <= (last ?? first ?? 1); seed += 1) yield seed;
-    return;
-  }
-  const endMs = Date.now() + Number(values.minutes ?? "1") * 60_000;
-  for (let seed = Number(values.from ?? "1"); Date.now() < endMs; seed += 1) yield seed;
+interface SeedWords {
+  readonly seed?: string;
+  readonly seeds?: string;
+  readonly minutes?: string;
+  readonly from?: string;
+}
+
+/** Seeds and minutes together end with what ends first. */
+function* seedsOf({ seed: only, seeds, minutes, from }: SeedWords, part: Part): Generator<number> {
+  if (only !== undefined) return yield Number(only);
+  const [first, last] = (seeds ?? `${from ?? "1"}..${Number.MAX_SAFE_INTEGER}`).split("..").map(Number);
+  const left = minutes ?? (seeds === undefined ? "1" : undefined);
+  const endMs = left === undefined ? Number.POSITIVE_INFINITY : Date.now() + Number(left) * 60_000;
+  for (let seed = first ?? 1; seed <= (last ?? first ?? 1) && Date.now() < endMs; seed += 1)
+    if (seed % part.of === part.index) yield seed;
 }
 
 function kindsOf(names: string | undefined): Pick<WorldOptions, "faultKinds"> {
@@ -49,17 +56,15 @@ function revision(): string {
   return git("status", "--porcelain", "--untracked-files=no") === "" ? head : `${head} with changes`;
 }
 
-function commandLine(): string {
-  return process.argv.slice(2).join(" ");
-}
-
-function main(): void {
-  const { values } = parseArgs({
+function parse() {
+  return parseArgs({
     options: {
       seed: { type: "string" },
       seeds: { type: "string" },
       minutes: { type: "string" },
       from: { type: "string" },
+      jobs: { type: "string", default: "1" },
+      part: { type: "string" },
       trace: { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
       wide: { type: "boolean", default: false },
@@ -69,65 +74,66 @@ function main(): void {
       out: { type: "string" },
       shrink: { type: "boolean", default: false },
     },
-  });
-  const options: WorldOptions = { isQuick: values.quick, isWide: values.wide, ...kindsOf(values.faults) };
-  if (values.shrink) return shrinkTo(out, Number(values.seed ?? "1"), options);
-  const startMs = Date.now();
-  const faults: Record<string, number> = {};
-  const checks: Record<string, number[]> = {};
-  let [seeds, events, violations, twice] = [0, 0, 0, 0];
-  const summary = (): Record<string, unknown> => {
-    const seconds = (Date.now() - startMs) / 1000;
-    const eventsPerSecond = Math.round(events / seconds);
-    return {
-      seeds,
-      events,
-      eventsPerSecond,
-      seconds: Math.round(seconds),
-      replayed: twice,
-      faults,
-      violations,
-    };
-  };
-  const started = values.out === undefined ? "" : revision();
-  const write = (): void => {
-    if (values.out === undefined) return;
-    const text = { ...summary(), revision: started, command: `npm run simulate -- ${commandLine()}` };
-    writeFileSync(values.out, `${JSON.stringify(text, undefined, 2)}\n`);
-  };
-  let writtenMs = startMs;
-  for (const seed of seedsOf(values)) {
-    const outcome = runSeed(seed, values.trace ? { ...options, print: out } : options);
-    seeds += 1;
-    events += outcome.events;
-    for (const [kind, count] of outcome.faults) faults[kind] = (faults[kind] ?? 0) + count;
-    let { violation } = outcome;
-    if (seed % 100 === 0 || values.seed !== undefined) {
-      twice += 1;
-      const again: Outcome = runSeed(seed, options);
-      if (again.hash !== outcome.hash) violation = `always-deterministic: ${outcome.hash} and ${again.hash}`;
-    }
+  }).values;
+}
+
+type Words = ReturnType<typeof parse>;
+
+/** Runs a seed; now and then twice, which must leave the same trace. */
+function runOne(seed: number, options: WorldOptions, words: Words): { outcome: Outcome; isTwice: boolean } {
+  const outcome = runSeed(seed, words.trace ? { ...options, print: out } : options);
+  const isTwice = seed % REPLAY_EVERY === 0 || words.seed !== undefined;
+  if (!isTwice) return { outcome, isTwice };
+  const again = runSeed(seed, options);
+  if (again.hash === outcome.hash) return { outcome, isTwice };
+  const violation = `always-deterministic: ${outcome.hash} and ${again.hash}`;
+  return { outcome: { ...outcome, violation }, isTwice };
+}
+
+function runAll(words: Words, options: WorldOptions, tally: Tally, write: () => void): void {
+  let writtenMs = Date.now();
+  for (const seed of seedsOf(words, partOf(words.part))) {
+    const { outcome, isTwice } = runOne(seed, options, words);
+    tally.add(outcome, isTwice);
+    const { violation, stack } = outcome;
     if (violation !== undefined) {
-      violations += 1;
-      const check = violation.slice(0, 70).replace(/[0-9a-f]{4,}/g, "#");
-      (checks[check] ??= []).push(seed);
-      if (violations <= Number(values.show)) {
+      tally.addViolation(seed, violation);
+      if (tally.violations <= Number(words.show)) {
         out(`seed ${seed}: ${violation}\n  replay: npm run simulate -- --seed ${seed} --trace`);
-        if (values.seed !== undefined) out(outcome.stack ?? "");
+        if (words.seed !== undefined) out(stack ?? "");
       }
-      if (violations >= Number(values.stop)) break;
+      if (tally.violations >= Number(words.stop)) return;
     }
-    if (values.seed !== undefined) out(`seed ${seed}: hash ${outcome.hash}`);
+    if (words.seed !== undefined) out(`seed ${seed}: hash ${outcome.hash}`);
     if (Date.now() - writtenMs >= WRITE_MS) {
       writtenMs = Date.now();
       write();
     }
   }
-  write();
-  for (const [check, which] of Object.entries(checks))
-    out(`${which.length} x ${check}: ${which.slice(0, 8).join(" ")}`);
-  out(JSON.stringify(summary()));
-  if (violations > 0) process.exitCode = 1;
 }
 
-main();
+async function main(): Promise<void> {
+  const words = parse();
+  const options: WorldOptions = { isQuick: words.quick, isWide: words.wide, ...kindsOf(words.faults) };
+  if (words.shrink) return shrinkTo(out, Number(words.seed ?? "1"), options);
+  const tally = new Tally();
+  const own = process.argv.slice(2);
+  const command = `npm run simulate -- ${own.join(" ")}`;
+  const started = words.out === undefined ? "" : revision();
+  const write = (): void => {
+    if (words.out === undefined) return;
+    const text = { ...tally.summary(), revision: started, command };
+    writeFileSync(words.out, `${JSON.stringify(text, undefined, 2)}\n`);
+  };
+  const jobs = Number(words.jobs);
+  if (jobs > 1)
+    await runJobs(jobs, own, words.out ?? join(tmpdir(), `meshkv-simulate-${process.pid}.json`), tally);
+  else runAll(words, options, tally, write);
+  write();
+  for (const line of tally.complaints()) out(line);
+  // The whole campaign's line is the last one.
+  if (words.part === undefined) out(JSON.stringify(tally.summary()));
+  if (tally.violations > 0) process.exitCode = 1;
+}
+
+await main();

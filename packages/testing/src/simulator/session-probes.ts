@@ -31,8 +31,8 @@ export class SessionProbes {
   readonly #parameters: WorldParameters;
   readonly #random: Random;
   readonly #sessions: readonly Session[];
-  /** Keys that anybody deleted. */
-  readonly #deletes = new Set<KeyText>();
+  /** Keys that anybody deleted, or gave a deadline: each may be gone, whatever was read of it before. */
+  readonly #mortal = new Set<KeyText>();
   /** Reads that were answered, and refusals. */
   reads = 0;
   refusals = 0;
@@ -47,9 +47,10 @@ export class SessionProbes {
     }));
   }
 
-  /** Remembers what was written: where a key is gone, somebody must have deleted it. */
+  /** Remembers what was written: where a key is gone, somebody must have deleted it or given it a deadline. */
   wrote(records: readonly WriteRecord[]): void {
-    for (const { key, isDelete } of records) if (isDelete) this.#deletes.add(key);
+    for (const { key, isDelete, expiresAtMs } of records)
+      if (isDelete || expiresAtMs > 0) this.#mortal.add(key);
   }
 
   /** One session reads one key somewhere. */
@@ -90,7 +91,7 @@ export class SessionProbes {
   #isAsNew(entry: Entry | undefined, last: WriteRecord): boolean {
     if (entry === undefined) {
       // Deletes are forgotten, and what has expired; clocks of machines differ by what faults make of them.
-      return last.isDelete || last.expiresAtMs > 0 || this.#deletes.has(last.key);
+      return this.#mortal.has(last.key);
     }
     const { winner } = entry;
     return isSameWrite(winner, last) || compareRecords(winner, last) >= 0 || covers(winner, last);

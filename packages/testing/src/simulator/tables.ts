@@ -69,24 +69,26 @@ export class SimulatedTables implements Table {
 
   #cut(origin: ReplicaId, timestamp: number): void {
     const log = this.logs.get(origin);
-    const index = log?.findIndex((record) => record.timestamp === timestamp) ?? -1;
-    if (index >= 0) log?.splice(index, 1);
+    if (log === undefined) return;
+    const index = placeAfter(log, timestamp) - 1;
+    if (log[index]?.timestamp === timestamp) log.splice(index, 1);
   }
 
   scan(request: ScanRequest): ScanResult {
     switch (request.kind) {
       case "log": {
         const log = this.logs.get(request.origin) ?? [];
-        const rows = log.filter(({ timestamp }) => timestamp > request.after);
+        const first = placeAfter(log, request.after);
         const records: WriteRecord[] = [];
         let bytes = 0;
-        for (const record of rows) {
+        for (let index = first; index < log.length; index += 1) {
+          const record = log[index]!;
           const isInBatch = records.at(-1)?.moreFollows === true;
           if (!isInBatch && (bytes >= request.bytesMax || record.timestamp > request.upTo)) break;
           records.push(record);
           bytes += record.bytes.length;
         }
-        const next = rows[records.length];
+        const next = log[first + records.length];
         return { kind: "log", records, done: next === undefined || next.timestamp > request.upTo };
       }
       case "entries": {
@@ -135,6 +137,17 @@ export class SimulatedTables implements Table {
       }
     }
   }
+}
+
+/** The place of the first record above the timestamp. */
+function placeAfter(log: readonly WriteRecord[], timestamp: number): number {
+  let [low, high] = [0, log.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (log[middle]!.timestamp <= timestamp) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function entryBytes(entry: Entry): number {

@@ -1,7 +1,15 @@
 /** Every record ever issued anywhere, and what its writer had seen when it wrote: the truth that replicas are judged by. */
-import { type KeyText, type ReplicaId, type StartId, strayOrigin, type WriteRecord } from "@meshkv/core";
+import {
+  type Adoption,
+  type KeyText,
+  type ReplicaId,
+  type StartId,
+  strayOrigin,
+  type WriteRecord,
+} from "@meshkv/core";
 import { Violation } from "../violation.ts";
 import { type NumberSet } from "./number-set.ts";
+import { VersionIndex } from "./version-index.ts";
 
 /** One record as it was issued by one origin. */
 export interface Issued {
@@ -35,21 +43,28 @@ export function compareIssued(a: Issued, b: Issued): number {
 }
 
 export class Registry {
-  readonly #byName = new Map<string, Issued>();
-  readonly #byStray = new Map<string, Issued>();
-  readonly #versions = new Map<string, Issued>();
-  readonly #told = new Map<string, number>();
+  readonly #issued = new VersionIndex<Issued>();
+  /** Under the origin that a record has once its directory has turned out to be a copy. */
+  readonly #strays = new VersionIndex<Issued>();
+  readonly #unnamedStrays: { readonly issued: Issued; readonly start: StartId }[] = [];
+  readonly #told = new VersionIndex<number>();
   readonly #byOrigin = new Map<ReplicaId, Issued[]>();
   readonly #writesOfKey = new Map<KeyText, number>();
   /** Directories were copied or put back: until the copies meet, one version may name two records. */
   allowsForks = false;
 
-  #named(name: string): Issued | undefined {
-    return this.#byName.get(name) ?? (this.allowsForks ? this.#byStray.get(name) : undefined);
+  #named({ timestamp, origin, checksum }: Adoption): Issued | undefined {
+    const issued = this.#issued.get(timestamp, origin, checksum);
+    if (issued !== undefined || !this.allowsForks) return issued;
+    for (const { issued: stray, start } of this.#unnamedStrays.splice(0)) {
+      const { record } = stray;
+      this.#strays.set(record.timestamp, strayOrigin(record.origin, start), record.checksum, stray);
+    }
+    return this.#strays.get(timestamp, origin, checksum);
   }
 
   find(record: WriteRecord): Issued | undefined {
-    return this.#byName.get(nameOf(record.timestamp, record.origin, record.checksum));
+    return this.#issued.get(record.timestamp, record.origin, record.checksum);
   }
 
   /** The record, which must have been issued. */
@@ -66,21 +81,22 @@ export class Registry {
 
   /** A version was told to a client before it was durable: it must never name another record (rule W4). */
   tell(record: WriteRecord): void {
-    const version = `${record.timestamp}@${record.origin}`;
-    this.#checkTold(version, record);
-    this.#told.set(version, record.checksum);
+    this.#checkTold(record);
+    this.#told.set(record.timestamp, record.origin, record.checksum, record.checksum);
   }
 
-  #checkTold(version: string, record: WriteRecord): void {
-    const told = this.#told.get(version);
-    if (told !== undefined && told !== record.checksum && !this.allowsForks)
-      throw new Violation("always-no-reuse", `${version} was told to a client and names another record now`);
+  #checkTold(record: WriteRecord): void {
+    const told = this.#told.latest(record.timestamp, record.origin);
+    if (told === undefined || told === record.checksum || this.allowsForks) return;
+    throw new Violation(
+      "always-no-reuse",
+      `${versionOf(record)} was told to a client and names another record now`,
+    );
   }
 
   /** Notes a record at the moment in which its origin makes it. */
   issue(record: WriteRecord, start: StartId, seen: NumberSet): Issued {
-    const version = `${record.timestamp}@${record.origin}`;
-    const other = this.#versions.get(version);
+    const other = this.#issued.latest(record.timestamp, record.origin);
     // What was lost before anybody could see it never was.
     if (
       other !== undefined &&
@@ -88,13 +104,13 @@ export class Registry {
       other.isDurable &&
       !this.allowsForks
     ) {
-      throw new Violation("always-no-reuse", `${version} names two records`);
+      throw new Violation("always-no-reuse", `${versionOf(record)} names two records`);
     }
-    this.#checkTold(version, record);
+    this.#checkTold(record);
     const { adopted, key } = record;
-    const source = adopted && this.#named(nameOf(adopted.timestamp, adopted.origin, adopted.checksum));
+    const source = adopted && this.#named(adopted);
     if (adopted !== undefined && source === undefined) {
-      throw new Violation("always-honest", `${version} adopts what nobody issued`);
+      throw new Violation("always-honest", `${versionOf(record)} adopts what nobody issued`);
     }
     const number = source === undefined ? (this.#writesOfKey.get(key) ?? 0) : source.number;
     if (source === undefined) this.#writesOfKey.set(key, number + 1);
@@ -107,34 +123,41 @@ export class Registry {
       isAcknowledged: false,
     } as Omit<Issued, "original"> & { original: Issued };
     issued.original = source === undefined ? issued : source.original;
-    this.#byName.set(nameOf(record.timestamp, record.origin, record.checksum), issued);
+    this.#issued.set(record.timestamp, record.origin, record.checksum, issued);
     // Should the directory turn out to be a copy, its writes are adopted under the name of this start.
-    this.#byStray.set(nameOf(record.timestamp, strayOrigin(record.origin, start), record.checksum), issued);
-    this.#versions.set(version, issued);
-    const ofOrigin = this.#byOrigin.get(record.origin);
-    if (ofOrigin === undefined) this.#byOrigin.set(record.origin, [issued]);
-    else ofOrigin.push(issued);
+    this.#unnamedStrays.push({ issued, start });
+    this.#insert(issued);
     return issued;
   }
 
-  /** All records of an origin with `after < timestamp <= upTo`. */
+  /** An origin issues in ascending order; copies of one directory, and what was lost, do not keep to it. */
+  #insert(issued: Issued): void {
+    const { origin, timestamp } = issued.record;
+    const all = this.#byOrigin.get(origin);
+    if (all === undefined) {
+      this.#byOrigin.set(origin, [issued]);
+      return;
+    }
+    let index = all.length;
+    while (index > 0 && (all[index - 1]?.record.timestamp ?? 0) > timestamp) index -= 1;
+    all.splice(index, 0, issued);
+  }
+
+  /** All records of an origin with `after < timestamp <= upTo`, latest first. */
   *between(origin: ReplicaId, after: number, upTo: number): Generator<Issued> {
     const all = this.#byOrigin.get(origin) ?? [];
     for (let index = all.length - 1; index >= 0; index -= 1) {
       const issued = all[index];
-      if (issued === undefined) continue;
-      const { timestamp } = issued.record;
-      // Without forks an origin issues in ascending order.
-      if (timestamp <= after && !this.allowsForks) return;
-      if (timestamp > after && timestamp <= upTo) yield issued;
+      if (issued === undefined || issued.record.timestamp <= after) return;
+      if (issued.record.timestamp <= upTo) yield issued;
     }
   }
 
   get size(): number {
-    return this.#byName.size;
+    return this.#issued.size;
   }
 }
 
-function nameOf(timestamp: number, origin: string, checksum: number): string {
-  return `${timestamp}@${origin}#${checksum}`;
+function versionOf({ timestamp, origin }: WriteRecord): string {
+  return `${timestamp}@${origin}`;
 }
