@@ -10,7 +10,9 @@ import { errorFromGrpc, errorToGrpc } from "./grpc-status.ts";
 
 describe("errors on the wire", () => {
   it("come back as they were sent", () => {
-    const metadata = fc.dictionary(fc.string({ minLength: 1 }), fc.string({ unit: "grapheme" }));
+    // Keys as google.rpc.ErrorInfo has them.
+    const key = fc.stringMatching(/^[a-z][a-zA-Z0-9_-]{0,63}$/);
+    const metadata = fc.dictionary(key, fc.string({ unit: "grapheme" }));
     const error = fc.tuple(fc.constantFrom(...ERROR_CODES), fc.string({ maxLength: 200 }), metadata);
     fc.assert(
       fc.property(error, ([code, message, details]) => {
