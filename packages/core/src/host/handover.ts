@@ -136,10 +136,13 @@ export class Handover {
   }
 }
 
-/** On which branches the replica holds its records; of its own life all starts that it remembers. */
+/**
+ * On which branches the replica holds its records, those included that were adopted from predecessors of peers; of its own
+ * life all starts that it remembers.
+ */
 function branchesOf(replica: Replica): Map<ReplicaId, Position> {
   const own = positionOf(replica.identity.starts, replica.vector.get(replica.id), Number.POSITIVE_INFINITY);
-  return new Map([...replica.vector.entries(), [replica.id, own]]);
+  return new Map([...everythingIn(replica).entries(), [replica.id, own]]);
 }
 
 /** All that the replica has of any origin, under its own versions or adopted from predecessors of peers. */

@@ -92,7 +92,7 @@ export class Joiner {
       this.#outbox.send(session.link, { kind: "copy-settled", after: this.#settledAfter });
     } else {
       session.mode = "streaming";
-      if (this.phase === "confirming") this.#outbox.send(session.link, { kind: "confirm" });
+      this.durable();
     }
   }
 

@@ -177,7 +177,8 @@ export class Peering {
   ): void {
     if (session.mode === "source") session.mode = "streaming";
     if (session.mode !== "streaming") return this.#close(session, "INTERNAL", "a frame outside a stream");
-    const misfit = this.#receiver.take(session, peer, frame, nowMs, this.#config.clockDriftMsMax);
+    const { clockDriftMsMax } = this.#config;
+    const misfit = this.#receiver.take(session, peer, frame, nowMs, clockDriftMsMax, this.#sessions.values());
     if (misfit !== undefined) return this.#misfit(session, misfit.code, misfit.message);
     if (frame.members !== undefined) this.#dropRemoved();
   }

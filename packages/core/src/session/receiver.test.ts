@@ -80,7 +80,7 @@ class Desk {
   }
 
   take(session: Session, one: Frame): string | undefined {
-    return this.receiver.take(session, session.peer ?? P, one, NOW_MS, DRIFT_MS)?.code;
+    return this.receiver.take(session, session.peer ?? P, one, NOW_MS, DRIFT_MS, this.#sessions)?.code;
   }
 
   /** Chooses, and returns what was asked of each link: `+` wants, `-` wants no more. */

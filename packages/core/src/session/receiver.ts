@@ -1,7 +1,7 @@
 /** The receiving half of a session: which peer is asked for which origin (S5), and what a frame does (S2 to S6, C1). */
 import type { ErrorCode } from "../error-code.ts";
 import type { ReplicaId } from "../ids.ts";
-import { isForked } from "../position.ts";
+import { commonTimestamp, isForked } from "../position.ts";
 import type { Replica } from "../replica/replica.ts";
 import { timestampToMs } from "../timestamp.ts";
 import type { Knowledge } from "./knowledge.ts";
@@ -26,16 +26,20 @@ export class Receiver {
     this.#outbox = outbox;
   }
 
-  /** Takes in a frame, members first. All of it or, on a misfit, nothing. */
+  /**
+   * Takes in a frame, members first. All of it or, on a misfit, nothing.
+   * @param sessions all live ones
+   */
   take(
     session: Session,
     peer: ReplicaId,
     frame: Frame,
     nowMs: number,
     driftMsMax: number,
+    sessions: Iterable<Session>,
   ): Misfit | undefined {
     const replica = this.#replica;
-    const misfit = this.#check(frame, nowMs, driftMsMax);
+    const misfit = this.#check(frame, nowMs, driftMsMax) ?? this.#checkBranches(frame, sessions);
     if (misfit !== undefined) return misfit;
     session.wallOffsetMs = frame.wallMs - nowMs;
     session.lastHeardMs = nowMs;
@@ -65,13 +69,30 @@ export class Receiver {
     const aheadMs = timestampToMs(Math.max(frame.clock, log?.claim.timestamp ?? 0)) - fromMs;
     if (aheadMs > driftMsMax)
       return { code: "CLOCK_SKEW", message: `the peer's clock is ${aheadMs} ms ahead` };
-    if (log === undefined) return undefined;
-    const held = this.#replica.vector.position(log.origin);
-    if (isForked(held, log.claim)) {
-      return { code: "DUPLICATE_REPLICA", message: `the peer follows another branch of ${log.origin}` };
-    }
-    if (held.timestamp < log.after)
+    if (log !== undefined && this.#replica.vector.get(log.origin) < log.after)
       return { code: "INTERNAL", message: `the frame continues from beyond what is here` };
+    return undefined;
+  }
+
+  /**
+   * Contexts name versions by origin and time alone, and mean those of the branch that their author followed (rule M5).
+   * So nothing is taken from one who follows another branch of any origin's life; and no branch is chosen here that a
+   * linked author of writes which are here does not follow.
+   */
+  #checkBranches({ vector, log }: Frame, sessions: Iterable<Session>): Misfit | undefined {
+    const mine = this.#replica.vector;
+    for (const [origin, position] of vector.entries()) {
+      if (isForked(mine.position(origin), position)) return followsAnother(origin);
+    }
+    if (log === undefined) return undefined;
+    const { origin, claim } = log;
+    if (isForked(mine.position(origin), claim)) return followsAnother(origin);
+    for (const { mode, peer } of sessions) {
+      if (mode !== "streaming" || peer === undefined || peer === origin) continue;
+      const theirs = this.#knowledge.get(peer)?.vector.position(origin);
+      if (theirs === undefined || !isForked(theirs, claim)) continue;
+      if (mine.get(peer) > commonTimestamp(theirs, claim)) return followsAnother(origin);
+    }
     return undefined;
   }
 
@@ -114,4 +135,8 @@ export class Receiver {
       }
     }
   }
+}
+
+function followsAnother(origin: ReplicaId): Misfit {
+  return { code: "DUPLICATE_REPLICA", message: `the peer follows another branch of ${origin}` };
 }

@@ -340,6 +340,54 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
     hunt: byScenario("two-copies-of-a-directory-part"),
   },
   {
+    name: "other-branch-of-a-third-is-followed",
+    rule: "M5",
+    effect:
+      "a concurrent write of one copy of a directory is not listed as a conflict, since the other copy was seen",
+    patches: [
+      inCore(
+        "session/receiver.ts",
+        "if (isForked(mine.position(origin), position)) return followsAnother(origin);",
+        "",
+      ),
+    ],
+    hunt: byScenario("what-one-copy-wrote-is-not-taken-for-seen-since-the-other-copy-was"),
+  },
+  {
+    name: "last-word-over-another-link",
+    rule: "M2",
+    effect: "a server that rejoins over a link that breaks serves without its own writes for a while",
+    patches: [
+      inCore(
+        "session/joiner.ts",
+        'session.mode = "streaming"; this.durable();',
+        'session.mode = "streaming"; if (this.phase === "confirming") this.#outbox.send(session.link, { kind: "confirm" });',
+      ),
+    ],
+    hunt: byScenario("a-successor-serves-only-what-its-predecessor-had-too"),
+  },
+  {
+    name: "a-refusing-source-counts-as-heard",
+    rule: "M2",
+    effect: "two servers that rejoin through each other do so for ever",
+    patches: [inCore("host/host.ts", 'message.kind !== "hello" && message.kind !== "refuse"', "true")],
+    hunt: byScenario("two-that-rejoin-through-each-other-come-to-an-end"),
+  },
+  {
+    name: "branches-of-predecessors-are-not-told",
+    rule: "M5",
+    effect:
+      "a write of one copy of a directory vanishes in a third mesh, since the other copy was seen there",
+    patches: [
+      inCore(
+        "host/handover.ts",
+        "new Map([...everythingIn(replica).entries(), [replica.id, own]])",
+        "new Map([...replica.vector.entries(), [replica.id, own]])",
+      ),
+    ],
+    hunt: byScenario("what-a-copy-wrote-is-known-by-its-branch-in-a-third-mesh"),
+  },
+  {
     name: "starts-have-no-ids",
     rule: "M5",
     effect: "a restored directory that writes once hides that it went back",

@@ -1,4 +1,5 @@
 import { CLOCK_SCENARIOS } from "./clock-scenarios.ts";
+import { COPY_SCENARIOS } from "./copy-scenarios.ts";
 import { FORGETTING_SCENARIOS } from "./forgetting-scenarios.ts";
 import { MEMBERSHIP_SCENARIOS } from "./membership-scenarios.ts";
 import type { Scenario } from "./scenario.ts";
@@ -13,6 +14,7 @@ export const ALL_SCENARIOS: readonly Scenario[] = [
   ...STREAMING_SCENARIOS,
   ...FORGETTING_SCENARIOS,
   ...MEMBERSHIP_SCENARIOS,
+  ...COPY_SCENARIOS,
   ...CLOCK_SCENARIOS,
 ];
 

@@ -4,6 +4,8 @@ import {
   type KeyText,
   type PeerMessage,
   type ReplicaId,
+  type Start,
+  type StartId,
   UNKNOWN_START,
   type VersionVector,
   type Write,
@@ -171,6 +173,9 @@ export class Oracle implements Observer {
           throw new Violation("always-honest", `foreign ${describeRecord(record)}`);
         const before = earlier.get(record.key) ?? [];
         issued = this.registry.issue(record, slot.replica.start.id, this.#seen(held, record, before));
+      } else if (record.origin === slot.replica.id && !issued.starts.includes(slot.replica.start.id)) {
+        const before = earlier.get(record.key) ?? [];
+        this.registry.issueAgain(issued, slot.replica.start.id, this.#seen(held, record, before));
       }
       const before = earlier.get(record.key);
       if (before === undefined) earlier.set(record.key, [issued]);
@@ -217,9 +222,12 @@ export class Oracle implements Observer {
       touched.add(record.key);
     }
     if (group.entries.size > 0) held.entriesState = {};
-    for (const [key, { after }] of group.entries) {
+    for (const [key, { before: earlier, after }] of group.entries) {
       touched.add(key);
-      if (after === undefined) continue;
+      if (after === undefined) {
+        if (earlier !== undefined) this.#forgot([earlier.winner, ...earlier.siblings]);
+        continue;
+      }
       for (const record of [after.winner, ...after.siblings])
         this.#accept(machine, held, this.registry.get(record));
     }
@@ -237,6 +245,10 @@ export class Oracle implements Observer {
       }
     }
     if (state !== undefined && operation.generation === machine.disk.current) this.#compare(machine, held);
+  }
+
+  #forgot(records: readonly WriteRecord[]): void {
+    for (const record of records) this.registry.get(record).isForgotten = true;
   }
 
   /** A version is durable at its origin: from now on others may have it, and before nobody may have claimed it. */
@@ -262,12 +274,12 @@ export class Oracle implements Observer {
     if (position === undefined || position.timestamp < timestamp) return false;
     if (!this.registry.allowsForks) return true;
     const starts = this.#branches.get(position.start) ?? [];
-    const index = starts.findIndex(({ id }) => id === issued.start);
+    const index = starts.findIndex(({ id }) => issued.starts.includes(id));
     const end = starts[index + 1]?.recovered ?? position.timestamp;
     return index >= 0 && timestamp <= end;
   }
 
-  readonly #branches = new Map<string, readonly { readonly id: string; readonly recovered: number }[]>();
+  readonly #branches = new Map<StartId, readonly Start[]>();
 
   #accept(machine: Machine, held: Holdings, issued: Issued): void {
     const replaced = held.accept(issued);

@@ -14,8 +14,8 @@ import { VersionIndex } from "./version-index.ts";
 /** One record as it was issued by one origin. */
 export interface Issued {
   readonly record: WriteRecord;
-  /** The process start that issued it: the branch of the origin's life. */
-  readonly start: StartId;
+  /** The process starts that issued it: the branches of the origin's life. Copies of one directory may write the same. */
+  readonly starts: StartId[];
   /** The write that was adopted; itself when it is no adoption. */
   readonly original: Issued;
   /** Among the writes of its key; adoptions share the number of their original. */
@@ -25,6 +25,8 @@ export interface Issued {
   /** It was durable at its origin at some time. */
   isDurable: boolean;
   isAcknowledged: boolean;
+  /** A replica that had it has forgotten it. */
+  isForgotten: boolean;
 }
 
 /** The order of ranks, written from the definition in section 1 of the replication rules. */
@@ -116,11 +118,12 @@ export class Registry {
     if (source === undefined) this.#writesOfKey.set(key, number + 1);
     const issued = {
       record,
-      start,
+      starts: [start],
       number,
       seen: source === undefined ? seen : source.seen,
       isDurable: false,
       isAcknowledged: false,
+      isForgotten: false,
     } as Omit<Issued, "original"> & { original: Issued };
     issued.original = source === undefined ? issued : source.original;
     this.#issued.set(record.timestamp, record.origin, record.checksum, issued);
@@ -141,6 +144,13 @@ export class Registry {
     let index = all.length;
     while (index > 0 && (all[index - 1]?.record.timestamp ?? 0) > timestamp) index -= 1;
     all.splice(index, 0, issued);
+  }
+
+  /** A live copy of the origin's directory issues the same bytes: whoever has the one has the other. */
+  issueAgain(issued: Issued, start: StartId, seen: NumberSet): void {
+    issued.starts.push(start);
+    issued.seen.addAll(seen);
+    this.#unnamedStrays.push({ issued, start });
   }
 
   /** All records of an origin with `after < timestamp <= upTo`, latest first. */

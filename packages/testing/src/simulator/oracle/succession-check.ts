@@ -22,6 +22,8 @@ export function checkSuccession(
       // Other replicas may have ended the retention of a conflict that is swept here a moment later.
       if (record !== winner && record.timestamp <= since) continue;
       if (known !== undefined && (known.writes.has(issued.number) || isSuperseded(issued, known))) continue;
+      // Every member had it: one that left for the other mesh before may have brought what it did, and not itself.
+      if (record.isDelete && issued.isForgotten) continue;
       throw new Violation(
         "always-handed-over",
         `${machine.address} lost ${describeRecord(record)} as it rejoined`,

@@ -1,0 +1,125 @@
+/** Directories that were copied: two live copies of one write under one id until they are told apart. */
+import { WiredHosts } from "../wired-hosts.ts";
+import { agree, areMembers, demand, type Scenario } from "./scenario.ts";
+
+export const COPY_SCENARIOS: readonly Scenario[] = [
+  {
+    name: "two-copies-of-a-directory-part",
+    run: () => {
+      const wired = new WiredHosts();
+      const [a, b] = wired.mesh("a", "b");
+      if (a === undefined || b === undefined) return;
+      b.write({ common: "1" });
+      wired.pass(500);
+      wired.stop(b);
+      const image = b.image();
+      const c = wired.start("c");
+      wired.stop(c);
+      c.restore(image);
+      wired.cut(a, c);
+      const common = wired.start("b", { peers: ["a"] }).replica.id;
+      wired.start("c", { peers: ["b"] });
+      b.write({ original: "2" });
+      c.write({ copy: "3" });
+      wired.until("one of the copies takes another id", () =>
+        [b, c].some(({ replica }) => replica.id !== common),
+      );
+      wired.heal(a, c);
+      wired.until("three are members", () => areMembers([a, b, c]), 120_000);
+      wired.until("no write is lost", () => agree(a, b, c) && Object.keys(a.values).length === 3);
+    },
+  },
+  {
+    name: "two-copies-of-a-lone-directory-part",
+    run: () => {
+      const wired = new WiredHosts();
+      const a = wired.start("a");
+      a.write({ common: "1" });
+      wired.pass(500);
+      wired.stop(a);
+      const image = a.image();
+      const b = wired.start("b");
+      wired.stop(b);
+      b.restore(image);
+      wired.start("a");
+      wired.start("b", { peers: ["a"] });
+      a.write({ original: "2" });
+      b.write({ copy: "3" });
+      wired.until("two are members", () => areMembers([a, b]), 120_000);
+      wired.until("no write is lost", () => agree(a, b) && Object.keys(a.values).length === 3);
+      demand(a.replica.id !== b.replica.id, "two copies have two ids");
+    },
+  },
+  {
+    name: "what-one-copy-wrote-is-not-taken-for-seen-since-the-other-copy-was",
+    run: () => {
+      const wired = new WiredHosts();
+      const [a, b, c] = wired.mesh("a", "b", "c");
+      if (a === undefined || b === undefined || c === undefined) return;
+      c.write({ common: "1" });
+      wired.pass(500);
+      const image = c.image();
+      const d = wired.start("d");
+      wired.stop(d);
+      d.restore(image);
+      // a follows the copy, b the original, and each streams with the other all the time.
+      for (const [x, y] of [[a, c] as const, [b, d] as const, [c, d] as const]) wired.cut(x, y);
+      wired.start("d", { peers: ["a"] });
+      wired.until("a has heard the copy", () => a.linkedPeers.length === 2);
+      d.write({ key: "copy" });
+      wired.settle();
+      wired.nowMs += 5;
+      c.write({ key: "original" });
+      wired.settle();
+      wired.nowMs += 5;
+      b.write({ key: "after the original" });
+      wired.settle();
+      for (const [x, y] of [[a, c] as const, [b, d] as const, [c, d] as const]) wired.heal(x, y);
+      const all = [a, b, c, d];
+      wired.until("four are members", () => areMembers(all), 120_000);
+      wired.until("they agree", () => agree(...all));
+      const listed = all.map((host) => host.conflicts("key").join()).join(" ");
+      demand(listed === "copy copy copy copy", "the other copy's write is a conflict, everywhere");
+    },
+  },
+  {
+    name: "what-a-copy-wrote-is-known-by-its-branch-in-a-third-mesh",
+    run: () => {
+      const wired = new WiredHosts();
+      const oldest = wired.start("oldest");
+      wired.pass(100);
+      const older = wired.start("older");
+      wired.pass(100);
+      const original = wired.start("original");
+      original.write({ common: "1" });
+      wired.pass(500);
+      const image = original.image();
+      const copy = wired.start("copy");
+      wired.stop(copy);
+      copy.restore(image);
+      wired.start("copy");
+      wired.cut(original, copy);
+      original.write({ key: "original" });
+      wired.pass(100);
+      copy.write({ key: "copy" });
+      wired.dial(copy, oldest, true);
+      wired.until("the copy is in the oldest mesh", () => areMembers([oldest, copy]));
+      oldest.write({ key: "after the copy" });
+      wired.dial(original, older, true);
+      wired.until("the original is in the older mesh", () => areMembers([older, original]));
+      wired.pass(500);
+      wired.heal(original, copy);
+      wired.dial(older, oldest, true);
+      wired.until("one has moved", () => areMembers([oldest, copy, older]));
+      wired.dial(original, oldest, true);
+      const all = [oldest, older, original, copy];
+      wired.until("the meshes are one", () => areMembers(all), 120_000);
+      wired.until("they agree", () => agree(...all));
+      const listed = all.map((host) => host.conflicts("key").join()).join(" ");
+      demand(
+        listed === "original original original original",
+        "the original's write is a conflict, everywhere",
+      );
+    },
+  },
+];
