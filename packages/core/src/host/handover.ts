@@ -130,7 +130,7 @@ export class Handover {
     const { old, joiner } = this.#parts;
     const end = { predecessor: old.id, vector: everythingIn(old) };
     const sent = joiner.offer({ kind: "offer", records: [], branches: branchesOf(old), end }, () => {
-      if (!this.#stopped) joiner.finish();
+      if (!this.#stopped) joiner.finish(this.#parts.meshVector);
     });
     if (!sent) joiner.fail("the source went away");
   }

@@ -30,7 +30,7 @@ import type { Slot } from "./slot.ts";
 export interface HostConfig extends PeeringConfig {
   /** Addresses of peers that the operator named. */
   readonly peers: readonly string[];
-  /** A successor that nobody serves for this long is given up. */
+  /** A successor is given up when for this long it hears nothing, or nothing but greetings and refusals. */
   readonly rejoinPatienceMs: number;
   /** The latest changes that are kept in memory for watchers; undefined: CHANGE_RING_BYTES. */
   readonly changeRingBytes?: number;
@@ -189,7 +189,6 @@ export class Host {
   received(link: LinkId, message: PeerMessage, nowMs: number): void {
     const found = this.#links.get(link);
     if (found === undefined) return;
-    // A source that only greets and refuses, since it rejoins itself, is of no more use than one that is silent.
     const isProgress = message.kind !== "hello" && message.kind !== "refuse";
     if (found.slot === this.#succession?.slot && isProgress) this.#succession.lastContactMs = nowMs;
     found.slot.peering.received(link, message, nowMs);

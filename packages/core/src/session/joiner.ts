@@ -11,7 +11,7 @@ import type { SettledConflict } from "../change-set.ts";
 import type { WriteRecord } from "../record.ts";
 import type { Replica } from "../replica/replica.ts";
 import type { Timestamp } from "../timestamp.ts";
-import type { VersionVector } from "../version-vector.ts";
+import { VersionVector } from "../version-vector.ts";
 import type { Adopted, Copied, CopiedSettled, Granted, Offer } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Session } from "./session.ts";
@@ -45,6 +45,9 @@ export class Joiner {
   #target: VersionVector | undefined;
   #adoptedThrough: Timestamp = 0;
   #onAdopted: (() => void) | undefined;
+  #sourceVector = (): VersionVector => new VersionVector();
+  /** What the source had when it had adopted everything, and told so. */
+  #needed: VersionVector | undefined;
 
   constructor(replica: Replica, outbox: Outbox, address: string, abandoned: ReplicaId | undefined) {
     this.#replica = replica;
@@ -145,6 +148,8 @@ export class Joiner {
     }
     if (this.phase === "confirming" && this.#source !== undefined && this.#session?.mode === "streaming") {
       if (!durableVector.covers(this.#source, this.#adoptedThrough)) return;
+      this.#needed ??= this.#sourceVector().clone();
+      if (!durableVector.includes(this.#needed)) return;
       this.#outbox.send(this.#session.link, { kind: "confirm" });
     }
   }
@@ -164,9 +169,14 @@ export class Joiner {
     done?.();
   }
 
-  /** All offers are done: once this replica has what the source adopted, it asks for the last word. */
-  finish(): void {
+  /**
+   * All offers are done: once this replica has what the source adopted, and what it did not have to adopt since it had
+   * it, it asks for the last word.
+   * @param sourceVector what the source is known to have by now
+   */
+  finish(sourceVector: () => VersionVector): void {
     this.phase = "confirming";
+    this.#sourceVector = sourceVector;
     this.durable();
   }
 

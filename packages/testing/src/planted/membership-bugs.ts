@@ -29,7 +29,9 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
     name: "copied-state-claims-too-early",
     rule: "M1",
     effect: "a replica that has half of a copy is counted on by the mesh",
+    maskedBy: "the wait for what the source had, before the last word",
     patches: [
+      inCore("session/joiner.ts", "if (!durableVector.includes(this.#needed)) return;", ""),
       inCore(
         "session/joiner.ts",
         'this.#target = copied.vector; this.phase = "catching-up";',
@@ -372,6 +374,24 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
     effect: "two servers that rejoin through each other do so for ever",
     patches: [inCore("host/host.ts", 'message.kind !== "hello" && message.kind !== "refuse"', "true")],
     hunt: byScenario("two-that-rejoin-through-each-other-come-to-an-end"),
+  },
+  {
+    name: "last-word-before-what-the-source-had",
+    rule: "M2",
+    effect: "a server that rejoins takes back what it has shown",
+    patches: [inCore("session/joiner.ts", "if (!durableVector.includes(this.#needed)) return;", "")],
+    hunt: bySimulator(
+      "clone",
+      "image",
+      "restore",
+      "kill",
+      "isolate",
+      "part-pair",
+      "part-one-way",
+      "heal",
+      "bridge",
+      "power",
+    ),
   },
   {
     name: "branches-of-predecessors-are-not-told",

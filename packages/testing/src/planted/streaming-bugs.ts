@@ -68,7 +68,11 @@ export const STREAMING_BUGS: readonly PlantedBug[] = [
         "readonly #knowledge: Knowledge;",
         "readonly #knowledge: Knowledge; readonly reached = new Map<string, number>();",
       ),
-      inCore("session/receiver.ts", "if (log !== undefined && this.#replica.vector.get(log.origin) < log.after)", "if (log !== undefined && log.after < 0)"),
+      inCore(
+        "session/receiver.ts",
+        "if (log !== undefined && this.#replica.vector.get(log.origin) < log.after)",
+        "if (log !== undefined && log.after < 0)",
+      ),
     ],
     hunt: bySimulator("cut"),
   },
