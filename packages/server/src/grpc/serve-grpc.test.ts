@@ -144,6 +144,22 @@ describe("calls", () => {
     expect(error.code).toBe(12);
   });
 
+  it.each([0, 2])("of a single call are exactly one, not %i", async (count) => {
+    const { path, requestSerialize, responseDeserialize } = methodCodec(KeyValue.method.get);
+    const failure = new Promise<MeshkvError | undefined>((resolve) => {
+      const stream = client.makeClientStreamRequest(path, requestSerialize, responseDeserialize, (error) =>
+        resolve(error === null ? undefined : toMeshkvError(error)),
+      );
+      for (let sent = 0; sent < count; sent += 1) {
+        stream.write(create(GetRequestSchema, { key: bytesOf("k") }));
+      }
+      stream.end();
+    });
+    expect((await failure)?.message).toContain("does not serve this call");
+    // The connection serves others.
+    await call(client, KeyValue.method.get, { key: bytesOf("k") });
+  });
+
   it("with bytes that are no request are the caller's fault", async () => {
     const { path, responseDeserialize } = methodCodec(KeyValue.method.get);
     const failure = new Promise<MeshkvError | undefined>((resolve) => {

@@ -7,6 +7,7 @@ import { ConnectionGate, type HostPort } from "./connection-gate.ts";
 import { type GrpcLimits, grpcLimits } from "./grpc-limits.ts";
 import type { GrpcLogger } from "./grpc-logger.ts";
 import type { ServiceBinding } from "./service-binding.ts";
+import { unaryInterceptor } from "./unary-call.ts";
 
 /** What a gRPC server is made of. */
 export interface ServeGrpcOptions {
@@ -33,6 +34,10 @@ export interface GrpcServer {
 export async function serveGrpc(options: ServeGrpcOptions): Promise<GrpcServer> {
   const { services, logger, observe } = options;
   const limits: GrpcLimits = { ...grpcLimits(), ...options.limits };
+  const stopping = new AbortController();
+  // Every stream listens.
+  setMaxListeners(0, stopping.signal);
+  const context = { logger, observe, stopping: stopping.signal };
   const server = new Server({
     "grpc.max_concurrent_streams": limits.streamsPerConnectionMax,
     "grpc.max_receive_message_length": limits.receiveBytesMax,
@@ -43,16 +48,9 @@ export async function serveGrpc(options: ServeGrpcOptions): Promise<GrpcServer> 
     "grpc.max_connection_idle_ms": limits.idleMs,
     // Bookkeeping of every call that nothing reads.
     "grpc.enable_channelz": 0,
+    interceptors: [unaryInterceptor(new Map(services.flatMap((each) => each.unary?.(context) ?? [])))],
   });
-  const stopping = new AbortController();
-  // Every stream listens.
-  setMaxListeners(0, stopping.signal);
-  for (const binding of services) {
-    server.addService(
-      binding.definition,
-      binding.implementation({ logger, observe, stopping: stopping.signal }),
-    );
-  }
+  for (const binding of services) server.addService(binding.definition, binding.implementation(context));
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const gate = new ConnectionGate(limits, logger, (socket) => injector.injectConnection(socket));
   const address = await gate.listen(options.address);

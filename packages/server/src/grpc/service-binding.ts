@@ -1,5 +1,5 @@
 /** Puts plain functions behind the methods of a service. */
-import type { ServiceDefinition, UntypedHandleCall, UntypedServiceImplementation } from "@grpc/grpc-js";
+import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { MeshkvError } from "@meshkv/core";
 import {
   create,
@@ -14,6 +14,7 @@ import type { CallInfo } from "../handlers/call-info.ts";
 import type { BoundMethod, CallContext, Incoming } from "./bound-method.ts";
 import { answerStream } from "./stream-adapter.ts";
 import { answerUnary } from "./unary-adapter.ts";
+import { takenByInterceptor, type UnaryAnswer } from "./unary-call.ts";
 
 /** Answers one request. Throws `MeshkvError` for operating failures. */
 type UnaryHandler<Request, Reply> = (request: Request, call: CallInfo) => Reply | Promise<Reply>;
@@ -78,6 +79,8 @@ export interface ServiceBinding {
   readonly service: DescService;
   readonly definition: ServiceDefinition;
   implementation(context: CallContext): UntypedServiceImplementation;
+  /** What answers its single calls, by path; for {@link unaryInterceptor}. */
+  unary?(context: CallContext): (readonly [path: string, answer: UnaryAnswer])[];
 }
 
 type Bound = BoundMethod & FastHandler;
@@ -125,9 +128,21 @@ export function bindService<Service extends DescService>(
       ...bound.map((each) => [each.method.localName, definitionOf(each)]),
     ]),
     implementation(context): UntypedServiceImplementation {
-      const answer = (each: Bound): UntypedHandleCall =>
-        each.method.methodKind === "unary" ? answerUnary(each, context) : answerStream(each, context);
-      return Object.fromEntries(bound.map((each) => [each.method.localName, answer(each)]));
+      return Object.fromEntries(
+        bound.map((each) => [
+          each.method.localName,
+          isUnary(each) ? takenByInterceptor : answerStream(each, context),
+        ]),
+      );
+    },
+    unary(context) {
+      return bound
+        .filter(isUnary)
+        .map((each) => [methodCodec(each.method).path, answerUnary(each, context)] as const);
     },
   };
+}
+
+function isUnary({ method }: BoundMethod): boolean {
+  return method.methodKind === "unary";
 }

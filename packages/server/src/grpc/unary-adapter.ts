@@ -1,23 +1,23 @@
-import type { handleUnaryCall } from "@grpc/grpc-js";
-import type { BoundMethod, CallContext, Incoming } from "./bound-method.ts";
+import type { BoundMethod, CallContext } from "./bound-method.ts";
 import { GrpcCall } from "./grpc-call.ts";
 import { asMeshkvError, statusOf } from "./grpc-failure.ts";
 import { meterOf } from "./measure.ts";
+import type { UnaryAnswer } from "./unary-call.ts";
 
-/** The function that @grpc/grpc-js calls for a method with one request and one reply. */
+/** What answers the calls of a method with one request and one reply. */
 export function answerUnary(
   { method, handler, encode }: BoundMethod,
   { logger, observe }: CallContext,
-): handleUnaryCall<Incoming, Buffer> {
+): UnaryAnswer {
   const meter = meterOf(method, observe);
-  return (call, callback) => {
+  return ({ message, refusal }, call) => {
     const startMs = performance.now();
     const info = new GrpcCall(call);
     const fail = (thrown: unknown): void => {
       info.answered();
       const failure = asMeshkvError(thrown, `${method.parent.typeName}/${method.name}`, logger);
       meter?.ended(failure.code, startMs);
-      callback(statusOf(failure));
+      call.fail(statusOf(failure));
     };
     const reply = (value: unknown): void => {
       let bytes: Buffer;
@@ -28,11 +28,10 @@ export function answerUnary(
       }
       info.answered();
       meter?.ended("OK", startMs);
-      callback(null, bytes);
+      call.reply(bytes);
     };
     let answer: unknown;
     try {
-      const { message, refusal } = call.request;
       if (refusal !== undefined) throw refusal;
       info.throwIfEnded();
       answer = handler(message as never, info);

@@ -29,6 +29,7 @@ export class LocalCommits {
   readonly run: Run;
   readonly #requests: RequestLedger;
   readonly #acknowledgements: Acknowledgements;
+  #willPump = false;
 
   constructor(run: Run, requests: RequestLedger) {
     this.run = run;
@@ -86,8 +87,21 @@ export class LocalCommits {
     try {
       return host.change(nowMs, (slot) => work(new Turn(this.run, this.#requests, slot, nowMs)));
     } finally {
-      this.run.pump();
+      this.#pumpSoon();
     }
+  }
+
+  /**
+   * Carries out what the writes asked for once all that has come in by now is taken in: calls that arrive together share
+   * one commit group even where no other group is at the disk. Nothing is waited for.
+   */
+  #pumpSoon(): void {
+    if (this.#willPump) return;
+    this.#willPump = true;
+    setImmediate(() => {
+      this.#willPump = false;
+      this.run.pump();
+    });
   }
 
   /** As `LocalReplica.acknowledge`. */
