@@ -37,6 +37,30 @@ const fields: fc.Arbitrary<Field> = fc.oneof(
 );
 
 describe("writing and reading bytes", () => {
+  it("is written to the bytes that were given, which nobody gets afterwards", () => {
+    // One is as long as the buffer that writers pass on.
+    for (const size of [3, 8192]) {
+      const target = new Uint8Array(size);
+      const bytes = new ByteWriter(target)
+        .u8(1)
+        .raw(new Uint8Array(size - 1).fill(2))
+        .finish();
+      expect(bytes.buffer).toBe(target.buffer);
+      expect(bytes.length).toBe(size);
+      new ByteWriter().raw(new Uint8Array(size).fill(3)).finish();
+      new ByteWriter().raw(new Uint8Array(size).fill(4)).finish();
+      expect([target[0], target[1], target[size - 1]]).toEqual([1, 2, 2]);
+    }
+  });
+
+  it("moves on when the bytes that were given do not suffice", () => {
+    const target = new Uint8Array(8192);
+    const writer = new ByteWriter(target).raw(new Uint8Array(8192).fill(5)).u8(6);
+    new ByteWriter().raw(new Uint8Array(8192).fill(7)).finish();
+    expect(target.every((byte) => byte === 5)).toBe(true);
+    expect(writer.finish().subarray(8190)).toEqual(Uint8Array.of(5, 5, 6));
+  });
+
   it("gives back every value, in order, from any capacity and place", () => {
     fc.assert(
       fc.property(fc.array(fields), fc.nat({ max: 20 }), fc.nat({ max: 5 }), (all, capacity, around) => {

@@ -2,7 +2,7 @@
  * Growing writer and checked reader for the canonical byte formats of the core. Integers are big-endian, so that
  * encoded positions sort as numbers do; lengths are varints.
  */
-import { type KeyText, keyTextFromBytes } from "./ids.ts";
+import { type KeyText, keyTextWithin, putKeyText } from "./ids.ts";
 import { invariant, InvariantError } from "./invariant.ts";
 
 /** Bytes that do not follow their format: an expected outcome of reading from disk or network. */
@@ -23,13 +23,20 @@ let spare: Uint8Array | undefined = new Uint8Array(SPARE_BYTES);
 /** Appends values to a buffer that grows as needed. One buffer goes from writer to writer: make, write, finish. */
 export class ByteWriter {
   #bytes: Uint8Array;
+  #isSpare = false;
+  readonly #isGiven: boolean;
   #length = 0;
 
-  constructor(capacity = 256) {
-    if (spare === undefined || capacity > SPARE_BYTES) {
-      this.#bytes = new Uint8Array(capacity);
+  /** @param target how many bytes to make room for, or the bytes to be written to as long as they suffice */
+  constructor(target: number | Uint8Array = 256) {
+    this.#isGiven = typeof target !== "number";
+    if (typeof target !== "number") {
+      this.#bytes = target;
+    } else if (spare === undefined || target > SPARE_BYTES) {
+      this.#bytes = new Uint8Array(target);
     } else {
       this.#bytes = spare;
+      this.#isSpare = true;
       spare = undefined;
     }
   }
@@ -45,7 +52,8 @@ export class ByteWriter {
     if (needed > this.#bytes.length) {
       const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
       grown.set(this.#bytes.subarray(0, at));
-      if (this.#bytes.length === SPARE_BYTES) spare = this.#bytes;
+      if (this.#isSpare) spare = this.#bytes;
+      this.#isSpare = false;
       this.#bytes = grown;
     }
     this.#length = needed;
@@ -62,17 +70,16 @@ export class ByteWriter {
   /** An integer from 0 to 2^32 - 1, big-endian. */
   u32(value: number): this {
     const at = this.#reserve(4);
-    this.#bytes[at] = value >>> 24;
-    this.#bytes[at + 1] = value >>> 16;
-    this.#bytes[at + 2] = value >>> 8;
-    this.#bytes[at + 3] = value;
+    putU32(this.#bytes, at, value);
     return this;
   }
 
   /** A non-negative safe integer in 8 bytes. */
   u64(value: number): this {
     if (!(Number.isSafeInteger(value) && value >= 0)) refuse("not an unsigned safe integer", value);
-    return this.u32(Math.floor(value / 0x1_0000_0000)).u32(value >>> 0);
+    const at = this.#reserve(8);
+    putU64(this.#bytes, at, value);
+    return this;
   }
 
   /** A non-negative safe integer as LEB128: 1 to 8 bytes. */
@@ -90,11 +97,7 @@ export class ByteWriter {
   id(id: string): this {
     if (id.length !== 16) refuse("not an id", id);
     const at = this.#reserve(8);
-    for (let index = 0; index < 8; index += 1) {
-      const high = hexValue(id.charCodeAt(index * 2));
-      const low = hexValue(id.charCodeAt(index * 2 + 1));
-      this.#bytes[at + index] = (high << 4) | low;
-    }
+    putId(this.#bytes, at, id);
     return this;
   }
 
@@ -114,7 +117,7 @@ export class ByteWriter {
   key(key: KeyText): this {
     this.varint(key.length);
     const at = this.#reserve(key.length);
-    for (let index = 0; index < key.length; index += 1) this.#bytes[at + index] = key.charCodeAt(index);
+    putKeyText(this.#bytes, at, key);
     return this;
   }
 
@@ -128,10 +131,7 @@ export class ByteWriter {
   /** Overwrites four bytes that were written earlier. */
   patchU32(at: number, value: number): void {
     invariant(at + 4 <= this.#length, "patch beyond the end");
-    this.#bytes[at] = value >>> 24;
-    this.#bytes[at + 1] = value >>> 16;
-    this.#bytes[at + 2] = value >>> 8;
-    this.#bytes[at + 3] = value;
+    putU32(this.#bytes, at, value);
   }
 
   /** The bytes written so far, as a view that holds until something more is written, or {@link finish} is called. */
@@ -139,16 +139,16 @@ export class ByteWriter {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** The bytes that were written, in a buffer of their own. The writer is of no more use. */
+  /** The bytes that were written, in a buffer of their own, or in that which was given. The writer is of no more use. */
   finish(): Uint8Array {
     const bytes = this.#bytes;
     this.#bytes = NOTHING;
-    if (bytes.length === SPARE_BYTES) {
+    if (this.#isSpare) {
       spare = bytes;
       return bytes.slice(0, this.#length);
     }
     // The spare buffer went away with a writer that was not finished.
-    spare ??= new Uint8Array(SPARE_BYTES);
+    if (!this.#isGiven) spare ??= new Uint8Array(SPARE_BYTES);
     return bytes.subarray(0, this.#length);
   }
 }
@@ -158,8 +158,38 @@ function refuse(what: string, value: number | string): never {
   throw new InvariantError(`${what}: ${value}`);
 }
 
+/** Writes an integer from 0 to 2^32 - 1, big-endian. */
+export function putU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+
+/** Writes a non-negative safe integer in 8 bytes, big-endian. */
+export function putU64(bytes: Uint8Array, at: number, value: number): void {
+  putU32(bytes, at, Math.floor(value / 0x1_0000_0000));
+  putU32(bytes, at + 4, value >>> 0);
+}
+
+/** Writes an id of 16 hex digits in 8 bytes. */
+export function putId(bytes: Uint8Array, at: number, id: string): void {
+  for (let index = 0; index < 8; index += 1) {
+    const high = hexValue(id.charCodeAt(index * 2));
+    const low = hexValue(id.charCodeAt(index * 2 + 1));
+    bytes[at + index] = (high << 4) | low;
+  }
+}
+
 function hexValue(code: number): number {
   return code <= 57 ? code - 48 : code - 87;
+}
+
+/** Bytes that a {@link ByteWriter.varint} takes. */
+export function varintBytes(value: number): number {
+  let bytes = 1;
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes += 1;
+  return bytes;
 }
 
 /** Reads values in the order in which a {@link ByteWriter} wrote them; throws {@link FormatError} at any misfit. */
@@ -241,6 +271,11 @@ export class ByteReader {
     return this.#bytes.subarray(at, at + count);
   }
 
+  /** Passes over bytes that have their length before them. */
+  skipBlob(): void {
+    this.#take(this.varint());
+  }
+
   /** A view of bytes that have their length before them. */
   blob(): Uint8Array {
     return this.raw(this.varint());
@@ -248,7 +283,9 @@ export class ByteReader {
 
   /** A key with its length before it. */
   key(): KeyText {
-    return keyTextFromBytes(this.blob());
+    const length = this.varint();
+    const at = this.#take(length);
+    return keyTextWithin(this.#bytes, at, at + length);
   }
 
   /** Text as {@link ByteWriter.text} wrote it. */

@@ -71,4 +71,16 @@ export class ChangeSet {
   constructor(number: number) {
     this.number = number;
   }
+
+  /** Whether anything changes entries, logs or what belongs to them; outcomes of requests come along with these. */
+  get changesTables(): boolean {
+    return (
+      this.entries.size > 0 ||
+      this.records.length > 0 ||
+      this.cuts.length > 0 ||
+      this.settled.length > 0 ||
+      this.dropped.length > 0 ||
+      this.staleExpiries.length > 0
+    );
+  }
 }

@@ -35,6 +35,7 @@ export class ContextBuilder {
   }
 
   build(): Context {
+    if (this.#latest.size === 0) return EMPTY_CONTEXT;
     const all = Array.from(this.#latest, ([origin, timestamp]) => ({ origin, timestamp }));
     return all.sort((a, b) => (a.origin < b.origin ? -1 : 1));
   }

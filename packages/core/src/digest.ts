@@ -4,7 +4,7 @@
  * (Austin Appleby, public domain): it answers "did two honest replicas diverge", not "did somebody forge a set".
  */
 import { type ByteWriter, FormatError } from "./bytes.ts";
-import type { KeyText, ReplicaId } from "./ids.ts";
+import { type KeyText, putKeyText, type ReplicaId } from "./ids.ts";
 import { invariant } from "./invariant.ts";
 import type { Timestamp } from "./timestamp.ts";
 
@@ -134,29 +134,65 @@ export function hashRecord(
   out: Uint32Array,
 ): void {
   const { key, timestamp, origin, checksum } = record;
-  hashText(key, `${timestamp.toString(16)}${origin}${checksum.toString(16).padStart(8, "0")}`, out);
+  putKey(key);
+  const length = putVersion(key.length, timestamp, origin);
+  putHex(length, checksum, 8);
+  murmur3(length + 8, PAIR_SEED ^ key.length, out);
 }
 
 /** The bucket of a key. */
 export function digestBucket(key: KeyText): number {
-  return murmur3(key.length, (index) => key.charCodeAt(index), 0, BUCKET_SCRATCH) % DIGEST_BUCKETS;
+  putKey(key);
+  return murmur3(key.length, 0, BUCKET_SCRATCH) % DIGEST_BUCKETS;
 }
 
 const BUCKET_SCRATCH = new Uint32Array(LANES);
 const PAIR_SEED = 0x6d657368;
+/** A timestamp of 53 bits, an origin and a checksum, in hex digits, and room to read whole blocks. */
+const REST_BYTES_MAX = 14 + 16 + 8 + 16;
+
+/** What is being hashed: it grows with the longest key. */
+let text = new Uint8Array(1024 + REST_BYTES_MAX);
 
 /** Writes the hash of the pair to `out` and returns the key's bucket. */
 function hashPair(key: KeyText, timestamp: Timestamp, origin: ReplicaId, out: Uint32Array): number {
   const bucket = digestBucket(key);
-  hashText(key, timestamp.toString(16) + origin, out);
+  // The key still stands there.
+  murmur3(putVersion(key.length, timestamp, origin), PAIR_SEED ^ key.length, out);
   return bucket;
 }
 
-function hashText(key: KeyText, rest: string, out: Uint32Array): void {
-  const split = key.length;
-  const at = (index: number): number =>
-    index < split ? key.charCodeAt(index) : rest.charCodeAt(index - split);
-  murmur3(split + rest.length, at, PAIR_SEED ^ split, out);
+function putKey(key: KeyText): void {
+  if (key.length + REST_BYTES_MAX > text.length) text = new Uint8Array(key.length * 2 + REST_BYTES_MAX);
+  putKeyText(text, 0, key);
+}
+
+/** Puts a timestamp without leading zeros and an origin after the key; returns how long all of it is. */
+function putVersion(keyBytes: number, timestamp: Timestamp, origin: ReplicaId): number {
+  const high = Math.floor(timestamp / 0x1_0000_0000);
+  const highDigits = high === 0 ? 0 : hexDigits(high);
+  const lowDigits = high === 0 ? hexDigits(timestamp) : 8;
+  let at = keyBytes;
+  putHex(at, high, highDigits);
+  at += highDigits;
+  putHex(at, timestamp >>> 0, lowDigits);
+  at += lowDigits;
+  for (let index = 0; index < origin.length; index += 1) text[at + index] = origin.charCodeAt(index);
+  return at + origin.length;
+}
+
+/** Hex digits of an integer below 2^32, at least one. */
+function hexDigits(value: number): number {
+  return value === 0 ? 1 : (35 - Math.clz32(value)) >>> 2;
+}
+
+function putHex(at: number, value: number, digits: number): void {
+  let rest = value;
+  for (let index = digits - 1; index >= 0; index -= 1) {
+    const digit = rest & 15;
+    text[at + index] = digit < 10 ? 48 + digit : 87 + digit;
+    rest >>>= 4;
+  }
 }
 
 function rotate(value: number, by: number): number {
@@ -170,21 +206,23 @@ function finalMix(value: number): number {
   return h ^ (h >>> 16);
 }
 
-/** MurmurHash3 x86_128 over `length` bytes given by `at`; returns the first word, unsigned. */
-function murmur3(length: number, at: (index: number) => number, seed: number, out: Uint32Array): number {
+function word(from: number): number {
+  return text[from]! | (text[from + 1]! << 8) | (text[from + 2]! << 16) | (text[from + 3]! << 24);
+}
+
+/** MurmurHash3 x86_128 over the first bytes of `text`; returns the first word, unsigned. Zeroes what follows them. */
+function murmur3(length: number, seed: number, out: Uint32Array): number {
   const c1 = 0x239b961b;
   const c2 = 0xab0e9789;
   const c3 = 0x38b34ae5;
   const c4 = 0xa1e38b93;
-  let [h1, h2, h3, h4] = [seed, seed, seed, seed];
-  const word = (from: number): number => {
-    let value = 0;
-    for (let byte = 0; byte < 4 && from + byte < length; byte += 1) value |= at(from + byte) << (byte * 8);
-    return value;
-  };
-  const blocks = length >>> 4;
-  for (let block = 0; block < blocks; block += 1) {
-    const from = block * 16;
+  let h1 = seed;
+  let h2 = seed;
+  let h3 = seed;
+  let h4 = seed;
+  const tail = length - (length & 15);
+  text.fill(0, length, tail + 16);
+  for (let from = 0; from < tail; from += 16) {
     h1 ^= Math.imul(rotate(Math.imul(word(from), c1), 15), c2);
     h1 = (Math.imul((rotate(h1, 19) + h2) | 0, 5) + 0x561ccd1b) | 0;
     h2 ^= Math.imul(rotate(Math.imul(word(from + 4), c2), 16), c3);
@@ -194,7 +232,6 @@ function murmur3(length: number, at: (index: number) => number, seed: number, ou
     h4 ^= Math.imul(rotate(Math.imul(word(from + 12), c4), 18), c1);
     h4 = (Math.imul((rotate(h4, 13) + h1) | 0, 5) + 0x32ac3b17) | 0;
   }
-  const tail = blocks * 16;
   h4 ^= Math.imul(rotate(Math.imul(word(tail + 12), c4), 18), c1);
   h3 ^= Math.imul(rotate(Math.imul(word(tail + 8), c3), 17), c4);
   h2 ^= Math.imul(rotate(Math.imul(word(tail + 4), c2), 16), c3);

@@ -9,7 +9,16 @@ import {
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ByteWriter, FormatError } from "./bytes.ts";
-import { conflictsOf, decodeEntry, encodeEntry, type Entry, hasSameContent, isLive } from "./entry.ts";
+import {
+  conflictsOf,
+  decodeEntry,
+  decodeKeptEntry,
+  encodeEntry,
+  type Entry,
+  entryBytes,
+  hasSameContent,
+  isLive,
+} from "./entry.ts";
 import type { KeyText } from "./ids.ts";
 import { makeRecord, type WriteRecord } from "./record.ts";
 
@@ -36,6 +45,20 @@ function bytesOf(winner: WriteRecord, ...siblings: readonly WriteRecord[]): Uint
 }
 
 describe("the entry codec", () => {
+  it("is as long as was said, and is read without a check as with one", () => {
+    fc.assert(
+      fc.property(entries(), (entry) => {
+        const target = new Uint8Array(entryBytes(entry));
+        expect(encodeEntry(entry, target).buffer).toBe(target.buffer);
+        expect(target).toEqual(encodeEntry(entry));
+        const padded = Uint8Array.of(1, 2, 3, ...target, 4, 5);
+        const kept = decodeKeptEntry(padded, 3, padded.length - 2, entry.winner.key);
+        padded.fill(0);
+        expect(kept).toEqual(decodeEntry(target));
+      }),
+    );
+  });
+
   it("round-trips", () => {
     fc.assert(
       fc.property(entries(), (entry) => {

@@ -5,8 +5,17 @@
  * entry = u8 format (1), varint count, count * (blob record), record
  * ```
  */
-import { ByteReader, ByteWriter, FormatError } from "./bytes.ts";
-import { compareRecords, decodeRecord, isExpired, originalTimestamp, type WriteRecord } from "./record.ts";
+import { BytePool } from "./byte-pool.ts";
+import { ByteReader, ByteWriter, FormatError, varintBytes } from "./bytes.ts";
+import type { KeyText } from "./ids.ts";
+import {
+  compareRecords,
+  decodeKeptRecord,
+  decodeRecord,
+  isExpired,
+  originalTimestamp,
+  type WriteRecord,
+} from "./record.ts";
 import { type Timestamp, timestampFromMs } from "./timestamp.ts";
 
 /** The state of one key. */
@@ -20,6 +29,9 @@ export interface Entry {
    */
   readonly siblings: readonly WriteRecord[];
 }
+
+/** The siblings of most entries. */
+export const NO_SIBLINGS: readonly WriteRecord[] = [];
 
 const FORMAT = 1;
 
@@ -55,26 +67,66 @@ export function hasSameContent(a: WriteRecord, b: WriteRecord): boolean {
   return true;
 }
 
-/** Encodes an entry; see the grammar above. */
-export function encodeEntry(entry: Entry): Uint8Array {
+/** Bytes that {@link encodeEntry} writes. */
+export function entryBytes({ winner, siblings }: Entry): number {
+  let bytes = 1 + varintBytes(siblings.length) + winner.bytes.length;
+  for (const sibling of siblings) bytes += varintBytes(sibling.bytes.length) + sibling.bytes.length;
+  return bytes;
+}
+
+/**
+ * Encodes an entry; see the grammar above.
+ * @param target where to: as many bytes as {@link entryBytes} says
+ */
+export function encodeEntry(
+  entry: Entry,
+  target: Uint8Array = new Uint8Array(entryBytes(entry)),
+): Uint8Array {
   const { winner, siblings } = entry;
-  const writer = new ByteWriter(
-    winner.bytes.length + 2 + siblings.reduce((sum, s) => sum + s.bytes.length + 8, 0),
-  );
-  writer.u8(FORMAT).varint(siblings.length);
+  const writer = new ByteWriter(target).u8(FORMAT).varint(siblings.length);
   for (const sibling of siblings) writer.blob(sibling.bytes);
   return writer.raw(winner.bytes).finish();
 }
 
 /** Decodes an entry and checks every checksum in it; throws FormatError. */
 export function decodeEntry(bytes: Uint8Array): Entry {
-  const reader = new ByteReader(bytes);
+  return readEntry(new ByteReader(bytes), readChecked);
+}
+
+/**
+ * Decodes what this process has encoded and kept in its memory, from `start` to before `end`: checksums are not checked
+ * again, and the records are copies.
+ */
+export function decodeKeptEntry(bytes: Uint8Array, start: number, end: number, key: KeyText): Entry {
+  return readEntry(new ByteReader(bytes, start, end), (reader, count) =>
+    decodeKeptRecord(copyOf(reader.raw(count)), key),
+  );
+}
+
+/** Entries that are read live as long as what is done with them: some longer, so the buffers are small. */
+const COPIES = new BytePool(4096);
+
+function copyOf(bytes: Uint8Array): Uint8Array {
+  const copy = COPIES.allocate(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
+
+function readChecked(reader: ByteReader, count: number): WriteRecord {
+  return decodeRecord(reader.raw(count));
+}
+
+function readEntry(
+  reader: ByteReader,
+  readRecord: (reader: ByteReader, bytes: number) => WriteRecord,
+): Entry {
   const format = reader.u8();
   if (format !== FORMAT) throw new FormatError(`entry format ${format} is not known`);
   const count = reader.count(1);
+  if (count === 0) return { winner: readRecord(reader, reader.remaining), siblings: NO_SIBLINGS };
   const siblings: WriteRecord[] = [];
-  for (let index = 0; index < count; index += 1) siblings.push(decodeRecord(reader.blob()));
-  const winner = decodeRecord(reader.raw(reader.remaining));
+  for (let index = 0; index < count; index += 1) siblings.push(readRecord(reader, reader.varint()));
+  const winner = readRecord(reader, reader.remaining);
   let last = winner;
   for (const sibling of siblings) {
     if (sibling.key !== winner.key || compareRecords(sibling, last) >= 0)

@@ -1,7 +1,14 @@
 import { ids, keyTexts } from "@meshkv/testing/pure";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { idFromWords, keyTextFromBytes, keyTextToBytes, parseReplicaId, UNKNOWN_START } from "./ids.ts";
+import {
+  idFromWords,
+  keyTextFromBytes,
+  keyTextToBytes,
+  keyTextWithin,
+  parseReplicaId,
+  UNKNOWN_START,
+} from "./ids.ts";
 
 /** Byte order, the long way. */
 function compareBytes(a: Uint8Array, b: Uint8Array): number {
@@ -33,6 +40,20 @@ describe("replica ids", () => {
 });
 
 describe("key texts", () => {
+  it("may be part of some bytes", () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 40 }),
+        fc.nat({ max: 40 }),
+        fc.nat({ max: 40 }),
+        (bytes, a, b) => {
+          const [start, end] = [Math.min(a, b, bytes.length), Math.min(Math.max(a, b), bytes.length)];
+          expect(keyTextWithin(bytes, start, end)).toBe(keyTextFromBytes(bytes.slice(start, end)));
+        },
+      ),
+    );
+  });
+
   it("convert to bytes and back", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {

@@ -29,14 +29,39 @@ export function idFromWords(high: number, low: number): string {
 
 /** Converts key bytes to a key text. */
 export function keyTextFromBytes(bytes: Uint8Array): KeyText {
+  return keyTextWithin(bytes, 0, bytes.length);
+}
+
+/** Converts the bytes from `start` to before `end` to a key text. */
+export function keyTextWithin(bytes: Uint8Array, start: number, end: number): KeyText {
+  const { fromCharCode } = String;
   let text = "";
-  for (let index = 0; index < bytes.length; index += 1) text += String.fromCharCode(bytes[index]!);
+  let at = start;
+  // Eight at a time: every addition to a text makes another one.
+  for (; at + 8 <= end; at += 8) {
+    text += fromCharCode(
+      bytes[at]!,
+      bytes[at + 1]!,
+      bytes[at + 2]!,
+      bytes[at + 3]!,
+      bytes[at + 4]!,
+      bytes[at + 5]!,
+      bytes[at + 6]!,
+      bytes[at + 7]!,
+    );
+  }
+  for (; at < end; at += 1) text += fromCharCode(bytes[at]!);
   return text as KeyText;
 }
 
 /** Converts a key text back to its bytes. */
 export function keyTextToBytes(key: KeyText): Uint8Array {
   const bytes = new Uint8Array(key.length);
-  for (let index = 0; index < key.length; index += 1) bytes[index] = key.charCodeAt(index);
+  putKeyText(bytes, 0, key);
   return bytes;
+}
+
+/** Writes the bytes of a key text from an offset on. */
+export function putKeyText(bytes: Uint8Array, at: number, key: KeyText): void {
+  for (let index = 0; index < key.length; index += 1) bytes[at + index] = key.charCodeAt(index);
 }

@@ -1,5 +1,5 @@
 /** The pure core of meshkv: no I/O, no clock, no randomness of its own, no dependency. */
-export { ByteReader, ByteWriter, FormatError } from "./bytes.ts";
+export { ByteReader, ByteWriter, FormatError, putId, putU32, putU64 } from "./bytes.ts";
 export {
   ChangeSet,
   type EntryChange,
@@ -11,7 +11,16 @@ export {
 export { type Context, EMPTY_CONTEXT } from "./context.ts";
 export { crc32c } from "./crc32c.ts";
 export { Digest, DIGEST_BUCKETS, digestBucket } from "./digest.ts";
-export { conflictsOf, decodeEntry, encodeEntry, type Entry, hasSameContent, isLive } from "./entry.ts";
+export {
+  conflictsOf,
+  decodeEntry,
+  decodeKeptEntry,
+  encodeEntry,
+  type Entry,
+  entryBytes,
+  hasSameContent,
+  isLive,
+} from "./entry.ts";
 export { ERROR_CODES, type ErrorCode, MeshkvError } from "./error-code.ts";
 export { Host, type HostConfig, type HostEnvironment } from "./host/host.ts";
 export type { HostAction } from "./host/host-action.ts";
@@ -22,7 +31,9 @@ export {
   type KeyText,
   keyTextFromBytes,
   keyTextToBytes,
+  keyTextWithin,
   parseReplicaId,
+  putKeyText,
   type ReplicaId,
   type StartId,
   UNKNOWN_START,

@@ -2,8 +2,8 @@
  * What a newly accepted record does to the state of its key (rules S4 and X1). Pure; the result depends on the set of
  * accepted records and not on the order of their arrival.
  */
-import { type Context, contextCovers, ContextBuilder } from "./context.ts";
-import type { Entry } from "./entry.ts";
+import { type Context, contextCovers, ContextBuilder, EMPTY_CONTEXT } from "./context.ts";
+import { type Entry, NO_SIBLINGS } from "./entry.ts";
 import type { ReplicaId } from "./ids.ts";
 import { compareRecords, isSameWrite, type WriteRecord } from "./record.ts";
 import type { Timestamp } from "./timestamp.ts";
@@ -17,7 +17,8 @@ export function covers(a: WriteRecord, b: WriteRecord): boolean {
 
 /** Merges a record into the state of its key. Returns the same object when nothing changes. */
 export function mergeRecord(entry: Entry | undefined, record: WriteRecord): Entry {
-  if (entry === undefined) return { winner: record, siblings: [] };
+  if (entry === undefined || isPlainSuccessor(entry, record))
+    return { winner: record, siblings: NO_SIBLINGS };
   const all = [entry.winner, ...entry.siblings];
   const twin = all.find((known) => isSameWrite(known, record));
   if (twin !== undefined && compareRecords(twin, record) >= 0) return entry;
@@ -34,7 +35,18 @@ export function mergeRecord(entry: Entry | undefined, record: WriteRecord): Entr
   if (winner !== record && !others.some((known) => covers(known, record))) siblings.push(record);
   siblings.sort((a, b) => compareRecords(b, a));
   if (winner === entry.winner && sameRecords(siblings, entry.siblings)) return entry;
-  return { winner, siblings };
+  return { winner, siblings: siblings.length === 0 ? NO_SIBLINGS : siblings };
+}
+
+/** Whether the record was written over an entry that nobody contests, which is most of what happens. */
+function isPlainSuccessor({ winner, siblings }: Entry, record: WriteRecord): boolean {
+  return (
+    siblings.length === 0 &&
+    winner.adopted === undefined &&
+    record.adopted === undefined &&
+    compareRecords(record, winner) > 0 &&
+    contextCovers(record.context, winner.origin, winner.timestamp)
+  );
 }
 
 function sameRecords(a: readonly WriteRecord[], b: readonly WriteRecord[]): boolean {
@@ -47,8 +59,12 @@ export function contextOf(
   horizon: Timestamp,
   horizonMembers: ReadonlySet<ReplicaId>,
 ): Context {
+  if (entry === undefined) return EMPTY_CONTEXT;
+  const { winner, siblings } = entry;
+  if (siblings.length === 0 && winner.adopted === undefined && isSpokenFor(winner)) {
+    return [{ origin: winner.origin, timestamp: winner.timestamp }];
+  }
   const builder = new ContextBuilder();
-  if (entry === undefined) return builder.build();
   for (const record of [entry.winner, ...entry.siblings]) {
     builder.add(record.origin, record.timestamp);
     if (record.adopted !== undefined) builder.add(record.adopted.origin, record.adopted.timestamp);
@@ -58,4 +74,11 @@ export function contextOf(
     }
   }
   return builder.build();
+}
+
+/** Whether to name a record is to name all that its writer had seen. */
+function isSpokenFor({ context, origin, timestamp }: WriteRecord): boolean {
+  if (context.length === 0) return true;
+  const [seen] = context;
+  return context.length === 1 && seen?.origin === origin && seen.timestamp <= timestamp;
 }

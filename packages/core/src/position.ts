@@ -66,11 +66,16 @@ export function positionOf(
   return positionAt(timestamp);
 }
 
+/** The position at another timestamp of the same start. */
+export function moved({ start, recovered, earlier }: Position, timestamp: Timestamp): Position {
+  return earlier === undefined ? { timestamp, start, recovered } : { timestamp, start, recovered, earlier };
+}
+
 /** The position at an earlier timestamp of the log in which `position` lies. */
 export function positionWithin(position: Position, timestamp: Timestamp): Position {
   const { start, recovered, earlier = [] } = position;
   if (start === UNKNOWN_START) return positionAt(timestamp);
-  if (timestamp > recovered) return { ...position, timestamp };
+  if (timestamp > recovered) return moved(position, timestamp);
   const index = earlier.findIndex((point) => timestamp > point.recovered);
   const point = earlier[index];
   return point === undefined

@@ -12,7 +12,8 @@
  *             key (varint length, bytes), value (the rest)
  * ```
  */
-import { ByteReader, ByteWriter, FormatError } from "./bytes.ts";
+import { BytePool } from "./byte-pool.ts";
+import { ByteReader, ByteWriter, FormatError, varintBytes } from "./bytes.ts";
 import { type Context, EMPTY_CONTEXT, readContext, writeContext } from "./context.ts";
 import { crc32c } from "./crc32c.ts";
 import type { KeyText, ReplicaId } from "./ids.ts";
@@ -27,6 +28,12 @@ const RAISED = 8;
 const EXPIRES = 16;
 const HAS_CONTEXT = 32;
 const ALL_FLAGS = 63;
+
+/** Checksum, format, flags and version. */
+const HEAD_BYTES = 22;
+const ADOPTION_BYTES = 28;
+const EXPIRY_BYTES = 8;
+const CONTEXT_ITEM_BYTES = 16;
 
 /** Where an adopted record came from, and by what timestamp it competes (rule M2). */
 export interface Adoption {
@@ -73,7 +80,12 @@ export interface WriteRecord extends RecordFields {
 }
 
 /** Bytes that a record takes beyond its key and value, at most, without its context. */
-export const RECORD_OVERHEAD_BYTES = 22 + 28 + 8 + 4;
+export const RECORD_OVERHEAD_BYTES = HEAD_BYTES + ADOPTION_BYTES + EXPIRY_BYTES + 4;
+
+const NO_BYTES = new Uint8Array(0);
+
+/** Records that are made one after another are forgotten about one after another. */
+const RECORDS = new BytePool(32 * 1024);
 
 /** Encodes a record. What {@link decodeRecord} would refuse is not made: it would be taken for damage later. */
 export function makeRecord(fields: RecordFields): WriteRecord {
@@ -83,10 +95,17 @@ export function makeRecord(fields: RecordFields): WriteRecord {
   );
   invariant(fields.expiresAtMs >= 0, "a deadline is not negative");
   invariant(isAscending(fields.context), "a context ascends");
-  const writer = new ByteWriter(
-    RECORD_OVERHEAD_BYTES + fields.context.length * 16 + 2 + fields.key.length + fields.value.length,
-  );
   const { adopted, context } = fields;
+  const size =
+    HEAD_BYTES +
+    (adopted === undefined ? 0 : ADOPTION_BYTES) +
+    (fields.expiresAtMs > 0 ? EXPIRY_BYTES : 0) +
+    (context.length > 0 ? varintBytes(context.length) + context.length * CONTEXT_ITEM_BYTES : 0) +
+    varintBytes(fields.key.length) +
+    fields.key.length +
+    fields.value.length;
+  const bytes = RECORDS.allocate(size);
+  const writer = new ByteWriter(bytes);
   const flags =
     (fields.isDelete ? DELETE : 0) |
     (fields.moreFollows ? MORE_FOLLOWS : 0) |
@@ -101,15 +120,15 @@ export function makeRecord(fields: RecordFields): WriteRecord {
   if (fields.expiresAtMs > 0) writer.u64(fields.expiresAtMs);
   if (context.length > 0) writeContext(writer, context);
   writer.key(fields.key).raw(fields.value);
-  const checksum = crc32c(writer.written(), 4);
+  invariant(writer.length === size, "a record has the size that was reckoned");
+  const checksum = crc32c(bytes, 4);
   writer.patchU32(0, checksum);
-  const bytes = writer.finish();
   return {
     timestamp: fields.timestamp,
     origin: fields.origin,
     key: fields.key,
     isDelete: fields.isDelete,
-    value: bytes.subarray(bytes.length - fields.value.length),
+    value: fields.value.length === 0 ? NO_BYTES : bytes.subarray(size - fields.value.length),
     expiresAtMs: fields.expiresAtMs,
     context,
     moreFollows: fields.moreFollows,
@@ -133,6 +152,22 @@ export function decodeRecord(bytes: Uint8Array): WriteRecord {
   const reader = new ByteReader(bytes);
   const checksum = reader.u32();
   if (crc32c(bytes, 4) !== checksum) throw new FormatError("record checksum does not match");
+  return readRecord(bytes, reader, checksum, undefined);
+}
+
+/** Decodes a record that this process has checked before, and of which it knows the key. */
+export function decodeKeptRecord(bytes: Uint8Array, key: KeyText): WriteRecord {
+  const reader = new ByteReader(bytes);
+  return readRecord(bytes, reader, reader.u32(), key);
+}
+
+/** @param knownKey the key, where it is known; else it is read */
+function readRecord(
+  bytes: Uint8Array,
+  reader: ByteReader,
+  checksum: number,
+  knownKey: KeyText | undefined,
+): WriteRecord {
   const format = reader.u8();
   if (format !== FORMAT) throw new FormatError(`record format ${format} is not known`);
   const flags = reader.u8();
@@ -152,7 +187,8 @@ export function decodeRecord(bytes: Uint8Array): WriteRecord {
         };
   const expiresAtMs = (flags & EXPIRES) === 0 ? 0 : reader.u64();
   const context = (flags & HAS_CONTEXT) === 0 ? EMPTY_CONTEXT : readContext(reader);
-  const key = reader.key();
+  const key = knownKey ?? reader.key();
+  if (knownKey !== undefined) reader.skipBlob();
   const value = reader.raw(reader.remaining);
   const isDelete = (flags & DELETE) !== 0;
   if (isDelete && (value.length > 0 || expiresAtMs > 0)) throw new FormatError("delete with a value");

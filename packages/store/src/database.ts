@@ -35,7 +35,7 @@ export type DatabaseLocation =
 
 /** Settings of a database; every one has a default. */
 export interface DatabaseOptions {
-  /** Estimated bytes of decoded entries kept in memory per generation; 64 MiB. */
+  /** Bytes of entries kept in memory per generation; 64 MiB. */
   readonly cacheBytesMax?: number | undefined;
   /** LevelDB's write buffer; 8 MiB. Up to two are held in memory. */
   readonly writeBufferBytes?: number | undefined;

@@ -74,9 +74,9 @@ export class Generation implements Table {
     this.#cache = new EntryCache(context.cacheBytesMax);
   }
 
-  /** Estimated bytes of decoded entries that are kept in memory. */
+  /** Bytes of memory that entries which were read or written lately take. */
   get cacheBytes(): number {
-    return this.#cache.bytes;
+    return this.#cache.allocatedBytes;
   }
 
   /** Reads of an entry that the cache could answer, and that it could not. */

@@ -7,6 +7,7 @@ import {
   decodeRecord,
   encodeEntry,
   type Entry,
+  entryBytes,
   FormatError,
   type SettledConflict,
 } from "@meshkv/core";
@@ -36,7 +37,7 @@ export function putGroup(batch: EngineBatch, generation: number, group: ChangeSe
   for (const [key, { before, after }] of group.entries) {
     const row = entryRow(generation, key, allocate);
     if (after === undefined) batch.del(row);
-    else batch.put(row, encodeEntry(after));
+    else batch.put(row, encodeEntry(after, allocate(entryBytes(after))));
     const deadlineBefore = before?.winner.expiresAtMs ?? 0;
     const deadlineAfter = after?.winner.expiresAtMs ?? 0;
     if (deadlineBefore !== deadlineAfter && deadlineBefore > 0) {

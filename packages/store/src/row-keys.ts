@@ -18,7 +18,11 @@ import {
   ByteReader,
   FormatError,
   type KeyText,
-  keyTextFromBytes,
+  keyTextWithin,
+  putId,
+  putKeyText,
+  putU32,
+  putU64,
   type ReplicaId,
   type StateSection,
   type Timestamp,
@@ -40,7 +44,6 @@ export type TableLetter = (typeof TABLE)[keyof typeof TABLE];
 
 /** Bytes before a table's own key. */
 export const ROW_PREFIX_BYTES = 5;
-const TWO_32 = 0x1_0000_0000;
 
 /** Gives out arrays of a size, with whatever is in them. */
 export type Allocator = (bytes: number) => Uint8Array;
@@ -61,31 +64,10 @@ function prefixed(
   return row;
 }
 
-function putU32(row: Uint8Array, at: number, value: number): void {
-  row[at] = value >>> 24;
-  row[at + 1] = value >>> 16;
-  row[at + 2] = value >>> 8;
-  row[at + 3] = value;
-}
-
-function putU64(row: Uint8Array, at: number, value: number): void {
-  putU32(row, at, Math.floor(value / TWO_32));
-  putU32(row, at + 4, value >>> 0);
-}
-
-function putKey(row: Uint8Array, at: number, key: KeyText): void {
-  for (let index = 0; index < key.length; index += 1) row[at + index] = key.charCodeAt(index);
-}
-
-function putId(row: Uint8Array, at: number, id: ReplicaId): void {
-  putU32(row, at, Number.parseInt(id.slice(0, 8), 16));
-  putU32(row, at + 4, Number.parseInt(id.slice(8), 16));
-}
-
 /** The row of a key's entry. */
 export function entryRow(generation: number, key: KeyText, allocate?: Allocator): Uint8Array {
   const row = prefixed(generation, TABLE.entry, key.length, allocate);
-  putKey(row, ROW_PREFIX_BYTES, key);
+  putKeyText(row, ROW_PREFIX_BYTES, key);
   return row;
 }
 
@@ -111,14 +93,14 @@ export function expiryRow(
 ): Uint8Array {
   const row = prefixed(generation, TABLE.expiry, 8 + key.length, allocate);
   putU64(row, ROW_PREFIX_BYTES, expiresAtMs);
-  putKey(row, ROW_PREFIX_BYTES + 8, key);
+  putKeyText(row, ROW_PREFIX_BYTES + 8, key);
   return row;
 }
 
 /** The row that marks a key with unsettled siblings. */
 export function conflictedRow(generation: number, key: KeyText, allocate?: Allocator): Uint8Array {
   const row = prefixed(generation, TABLE.conflicted, key.length, allocate);
-  putKey(row, ROW_PREFIX_BYTES, key);
+  putKeyText(row, ROW_PREFIX_BYTES, key);
   return row;
 }
 
@@ -154,21 +136,21 @@ export function settledRow(
 /** The row of what came of a request with an id. */
 export function requestRow(generation: number, id: KeyText, allocate?: Allocator): Uint8Array {
   const row = prefixed(generation, TABLE.request, id.length, allocate);
-  putKey(row, ROW_PREFIX_BYTES, id);
+  putKeyText(row, ROW_PREFIX_BYTES, id);
   return row;
 }
 
 /** The row of a section of the replica's state. */
 export function sectionRow(generation: number, name: StateSection): Uint8Array {
   const row = prefixed(generation, TABLE.section, name.length);
-  putKey(row, ROW_PREFIX_BYTES, name as string as KeyText);
+  putKeyText(row, ROW_PREFIX_BYTES, name as string as KeyText);
   return row;
 }
 
 /** A row of the directory as a whole. */
 export function rootRow(name: string): Uint8Array {
   const row = new Uint8Array(4 + name.length);
-  putKey(row, 4, name as KeyText);
+  putKeyText(row, 4, name as KeyText);
   return row;
 }
 
@@ -196,7 +178,7 @@ export function generationOfRow(row: Uint8Array): number {
 
 /** The text after the prefix of an entry's or a conflicted row, or of a section's. */
 export function keyOfRow(row: Uint8Array): KeyText {
-  return keyTextFromBytes(row.subarray(ROW_PREFIX_BYTES));
+  return keyTextWithin(row, ROW_PREFIX_BYTES, row.length);
 }
 
 /** The parts of a log row. @throws FormatError */
@@ -217,7 +199,7 @@ export function timestampOfLogRow(row: Uint8Array): Timestamp {
 export function parseExpiryRow(row: Uint8Array): { readonly expiresAtMs: number; readonly key: KeyText } {
   const reader = new ByteReader(row, ROW_PREFIX_BYTES);
   const expiresAtMs = reader.u64();
-  return { expiresAtMs, key: keyTextFromBytes(reader.raw(reader.remaining)) };
+  return { expiresAtMs, key: keyTextWithin(row, ROW_PREFIX_BYTES + 8, row.length) };
 }
 
 /** The parts of a settled conflict's row. @throws FormatError */

@@ -14,7 +14,7 @@ import { invariant } from "../invariant.ts";
 import { CLOCK_DRIFT_MS_MAX, CLOCK_MARK_AHEAD_MS } from "../limits.ts";
 import type { MemberSet } from "../member-set.ts";
 import { contextOf, covers, mergeRecord } from "../merge.ts";
-import { type Position, positionOf, positionWithin } from "../position.ts";
+import { type Position, positionWithin } from "../position.ts";
 import { compareRecords, isSameWrite, makeRecord, rankOf, type WriteRecord } from "../record.ts";
 import type { Table } from "../table.ts";
 import { TICKS_PER_MS, type Timestamp, timestampFromMs } from "../timestamp.ts";
@@ -23,6 +23,7 @@ import type { Version } from "../version.ts";
 import { adoptionsOf, knowsWrite, mustRaise, restateOvertaken } from "./adoption.ts";
 import { countWinner } from "./count-winner.ts";
 import { LogTail } from "./log-tail.ts";
+import { OwnPositions } from "./own-positions.ts";
 import type { Write } from "./write.ts";
 import { type Lag, RecentTimestamps } from "./recent-timestamps.ts";
 import {
@@ -70,6 +71,7 @@ export class Replica {
       }
     | undefined;
   readonly #dirty = new Set<StateSection>();
+  readonly #ownPositions = new OwnPositions();
   readonly #tail = new LogTail();
 
   /** Continues from recovered state; call {@link beginStart} before the first write. */
@@ -195,7 +197,7 @@ export class Replica {
 
   /** A position of this replica's own log, on the branch of the start in which the timestamp was issued. */
   ownPosition(timestamp: Timestamp): Position {
-    return positionOf(this.#identity.starts, timestamp);
+    return this.#ownPositions.at(this.#identity.starts, timestamp);
   }
 
   /** Writes a batch as one atomic unit and returns its records (rules W1, W3, W6). */
@@ -239,12 +241,13 @@ export class Replica {
   /** Accepts records of an origin's log that lie above this replica's position (rules S3, S4, F4), then its claim. */
   accept(origin: ReplicaId, records: readonly WriteRecord[], claim: Position, nowMs: number): void {
     const covered = this.#vector.get(origin);
+    const copied = this.#copied.get(origin);
     for (const record of records) {
       if (record.timestamp <= covered) continue;
       this.clock.observe(record.timestamp);
       this.#append(record);
       // The copied entries reflect it, and what the source has forgotten since it came must not be judged again.
-      if (record.timestamp <= this.#copied.get(origin)) continue;
+      if (record.timestamp <= copied) continue;
       const entry = this.entry(record.key);
       // An adopted record competes by an older timestamp than its version: what beat it may be forgotten here as well.
       if (
@@ -254,8 +257,8 @@ export class Replica {
       ) {
         this.#adoptAs(entry, record, nowMs, false);
       } else {
-        this.#merge(entry, record, nowMs);
-        this.#restateOvertaken(record.key, nowMs);
+        const after = this.#merge(entry, record, nowMs);
+        if (after.winner.adopted?.raised === true) this.#restateOvertaken(record.key, nowMs);
       }
     }
     if (this.#vector.advance(origin, claim)) this.#touch("progress");
@@ -330,17 +333,19 @@ export class Replica {
     this.#touch("progress");
   }
 
-  #merge(before: Entry | undefined, record: WriteRecord, nowMs: number): void {
+  /** @param before what {@link entry} says of the record's key */
+  #merge(before: Entry | undefined, record: WriteRecord, nowMs: number): Entry {
     const after = mergeRecord(before, record);
-    if (after === before) return;
-    if (before !== undefined) {
+    if (after === before) return after;
+    if (before !== undefined && before.siblings.length > 0) {
       for (const loser of conflictsOf(before)) {
         if (after.winner === loser || after.siblings.includes(loser) || isSameWrite(loser, record)) continue;
         this.#group.settled.push({ record: loser, settledAtMs: nowMs });
       }
     }
     this.#group.steps.push({ record, before, after });
-    this.setEntry(record.key, after);
+    this.#replace(record.key, before, after);
+    return after;
   }
 
   /**
@@ -356,7 +361,10 @@ export class Replica {
 
   /** Puts an entry in place as it is: for bootstrap and forgetting, where nothing is to be merged. */
   setEntry(key: KeyText, after: Entry | undefined): void {
-    const before = this.entry(key);
+    this.#replace(key, this.entry(key), after);
+  }
+
+  #replace(key: KeyText, before: Entry | undefined, after: Entry | undefined): void {
     const change = this.#group.entries.get(key);
     if (change !== undefined) change.after = after;
     else this.#group.entries.set(key, { before, after });
@@ -430,15 +438,7 @@ export class Replica {
 
   /** Whether anything waits to be committed. */
   get hasChanges(): boolean {
-    return (
-      this.#dirty.size > 0 ||
-      this.#group.entries.size > 0 ||
-      this.#group.records.length > 0 ||
-      this.#group.cuts.length > 0 ||
-      this.#group.settled.length > 0 ||
-      this.#group.dropped.length > 0 ||
-      this.#group.staleExpiries.length > 0
-    );
+    return this.#dirty.size > 0 || this.#group.changesTables;
   }
 
   /** Whether a group is on its way to the disk. */

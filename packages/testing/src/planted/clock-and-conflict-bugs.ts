@@ -119,6 +119,11 @@ export const CLOCK_AND_CONFLICT_BUGS: readonly PlantedBug[] = [
         "if (known === winner || covers(record, known)) continue;",
         "if (known === winner) continue;",
       ),
+      inCore(
+        "merge.ts",
+        "if (entry === undefined || isPlainSuccessor(entry, record))",
+        "if (entry === undefined)",
+      ),
     ],
     hunt: bySimulator("cut"),
   },

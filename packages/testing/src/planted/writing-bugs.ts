@@ -63,8 +63,8 @@ export const WRITING_BUGS: readonly PlantedBug[] = [
     patches: [
       inCore(
         "replica/replica.ts",
-        "if (after === before) return;",
-        "if (after === before || (before === undefined && record.isDelete)) return;",
+        "if (after === before) return after;",
+        "if (after === before || (before === undefined && record.isDelete)) return after;",
       ),
     ],
     hunt: bySimulator("cut"),
