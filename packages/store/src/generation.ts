@@ -18,6 +18,7 @@ import {
 import type { Engine, EngineIterator, EngineRange } from "./engine.ts";
 import type { EngineWriter } from "./engine-writer.ts";
 import { EntryCache } from "./entry-cache.ts";
+import { EntryCounts, type EntryFigures } from "./entry-counts.ts";
 import { isCorruption, storageError } from "./failure.ts";
 import { decodeSealed, putGroup } from "./group-rows.ts";
 import { type ListRequest, type ListResult, rangeOfList, readList } from "./list.ts";
@@ -63,6 +64,7 @@ export class Generation implements Table {
   readonly number: number;
   readonly #context: GenerationContext;
   readonly #cache: EntryCache;
+  readonly #counts = new EntryCounts();
   readonly #told = new Set<string>();
   readonly #arena = new RowArena();
   #underWay: ChangeSet | undefined;
@@ -82,6 +84,27 @@ export class Generation implements Table {
   /** Reads of an entry that the cache could answer, and that it could not. */
   get cacheCounts(): { readonly hits: number; readonly misses: number } {
     return this.#cache.counts;
+  }
+
+  /** Deletes and conflicts as of the last commit; undefined until `countEntries` has ended once. */
+  get entryFigures(): EntryFigures | undefined {
+    return this.#counts.figures;
+  }
+
+  /**
+   * Counts deletes and conflicts in the whole table, slowly; once is enough, since commits keep the figures from then on.
+   * @throws MeshkvError STORAGE_FAILED when rows cannot be read, as when the database closes meanwhile
+   */
+  async countEntries(): Promise<void> {
+    let beginning = this.#counts.begin();
+    try {
+      const rows = await this.#iterate(rangeOfTable(this.number, TABLE.entry), () => {
+        beginning = this.#counts.begin();
+      });
+      await this.#counts.count(rows, beginning);
+    } catch (error) {
+      throw isEngineError(error) ? this.#unreadable(error, "counting entries") : error;
+    }
   }
 
   /**
@@ -194,15 +217,10 @@ export class Generation implements Table {
    * @throws MeshkvError STORAGE_FAILED when rows cannot be read; the signal's reason
    */
   async readTable(visit: (entry: Entry) => void, signal: AbortSignal): Promise<TableReading> {
-    const rangeOfTable = (table: TableLetter): EngineRange => ({
-      gte: tableStart(this.number, table),
-      lt: tableEnd(this.number, table),
-      highWaterMarkBytes: STEP_BYTES,
-    });
     try {
       const [entries, sections] = await Promise.all([
-        this.#iterate(rangeOfTable(TABLE.entry)),
-        this.#iterate(rangeOfTable(TABLE.section)),
+        this.#iterate(rangeOfTable(this.number, TABLE.entry)),
+        this.#iterate(rangeOfTable(this.number, TABLE.section)),
       ]);
       const onDamage = (row: Uint8Array, message: string): void => void this.#damaged(row, message);
       return await readTable({ entries, sections, visit, onDamage, signal });
@@ -252,6 +270,7 @@ export class Generation implements Table {
         throw error;
       }
       for (const [key, { after }] of changeSet.entries) this.#cache.set(key, after);
+      this.#counts.committed(changeSet);
     } finally {
       this.#underWay = undefined;
       this.#serveWaiting();
@@ -261,14 +280,19 @@ export class Generation implements Table {
   /** Forgets cached entries, as after the generation was wiped. */
   forget(): void {
     this.#cache.clear();
+    this.#counts.forget();
   }
 
-  /** Starts reading a range at a group boundary: at once, or when the commit under way has ended. */
-  #iterate(range: EngineRange): Promise<EngineIterator> {
+  /**
+   * Starts reading a range at a group boundary: at once, or when the commit under way has ended. `onStart` is called there,
+   * before any later commit begins.
+   */
+  #iterate(range: EngineRange, onStart?: () => void): Promise<EngineIterator> {
     return new Promise((resolve, reject) => {
       const start = (): void => {
         try {
           resolve(this.#context.engine.iterator(range));
+          onStart?.();
         } catch (error) {
           reject(storageError(error, "starting a scan"));
         }
@@ -304,6 +328,14 @@ export class Generation implements Table {
     }
     return new MeshkvError("STORAGE_FAILED", `damaged row ${hex}: ${message}`);
   }
+}
+
+function rangeOfTable(generation: number, table: TableLetter): EngineRange {
+  return {
+    gte: tableStart(generation, table),
+    lt: tableEnd(generation, table),
+    highWaterMarkBytes: STEP_BYTES,
+  };
 }
 
 /** abstract-level marks its errors, and those of LevelDB, with codes that start with LEVEL_. */

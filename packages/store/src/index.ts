@@ -1,6 +1,7 @@
 /** The local database of a replica: rows of an ordered engine, group commit, scans, checks of what is on disk. */
 export { Database, type DatabaseLocation, type DatabaseOptions } from "./database.ts";
 export { type CommitOptions, type Damage, Generation } from "./generation.ts";
+export type { EntryFigures } from "./entry-counts.ts";
 export type { TableReading } from "./read-table.ts";
 export type { ListRequest, ListResult } from "./list.ts";
 export { type Engine, type EngineBatch, type EngineIterator, type EngineRange } from "./engine.ts";

@@ -12,7 +12,6 @@ import type { MemberReport, StatusReport } from "../handlers/local-replica.ts";
 import type { HttpHandlers } from "../http/handlers.ts";
 import type { HttpServer } from "../http/serve-http.ts";
 import { ServerMetrics } from "../telemetry/metrics.ts";
-import { TableCensus } from "../telemetry/table-census.ts";
 import type { EventLog } from "./event-log.ts";
 import { openHttpDoor } from "./http-door.ts";
 import { ReadinessWatch } from "./readiness.ts";
@@ -54,7 +53,7 @@ export async function startServer(
   const metrics: ServerMetrics = new ServerMetrics({
     replica: () => replica,
     version,
-    census: () => census.latest(),
+    census: () => replica.counts.entries(),
     cache: () => replica.counts.cache(),
     watchers: () => services.watch.watcherCount,
     httpConnections: () => http?.connections() ?? 0,
@@ -69,7 +68,6 @@ export async function startServer(
     onServing: () => readiness.look(),
     onFatal: (error) => fail(error),
   });
-  const census = new TableCensus((after, counts) => replica.counts.countPage(after, counts));
   const services = meshkvServices({
     replica,
     valueBytesMax: config.valueBytesMax,

@@ -1,13 +1,11 @@
-import { conflictsOf, isExpired, type KeyText } from "@meshkv/core";
-import type { CensusPage } from "../telemetry/table-census.ts";
+import { MeshkvError } from "@meshkv/core";
+import type { EntryFigures, Generation } from "@meshkv/store";
 import type { Run } from "./run.ts";
-
-/** Rows of one turn: a few milliseconds. */
-const ROWS_PER_TURN = 1000;
 
 /** Counts in the tables that serve, for metrics. */
 export class TableCounts {
   readonly #run: () => Run;
+  #counting: Generation | undefined;
 
   /** @param run the run that answers reads, or it throws */
   constructor(run: () => Run) {
@@ -16,25 +14,33 @@ export class TableCounts {
 
   /** Reads of entries that the cache could answer, and could not, since the tables were opened. */
   cache(): { readonly hits: number; readonly misses: number } {
-    const { database, host } = this.#run();
-    return database.generation(host.active.generation).cacheCounts;
+    return this.#table().cacheCounts;
   }
 
-  /** Adds up one page of rows. */
-  readonly countPage: CensusPage = async (after, counts) => {
+  /**
+   * Deletes and conflicts in the tables. Undefined until they have been counted once, which begins when it is asked for first:
+   * most never ask, and a count reads every row.
+   */
+  entries(): EntryFigures | undefined {
+    const table = this.#table();
+    if (table.entryFigures === undefined && this.#counting !== table) void this.#count(table);
+    return table.entryFigures;
+  }
+
+  async #count(table: Generation): Promise<void> {
+    this.#counting = table;
+    try {
+      await table.countEntries();
+    } catch (error) {
+      // The replica is closing, or its disk fails: that is told elsewhere.
+      if (!(error instanceof MeshkvError)) throw error;
+    } finally {
+      if (this.#counting === table) this.#counting = undefined;
+    }
+  }
+
+  #table(): Generation {
     const { database, host } = this.#run();
-    const nowMs = Date.now();
-    const page = await database.generation(host.active.generation).list({
-      start: after as KeyText | undefined,
-      limit: 1,
-      bytesMax: 1,
-      rowsMax: ROWS_PER_TURN,
-      keep: (entry) => {
-        if (entry.winner.isDelete) counts.tombstones += 1;
-        if (conflictsOf(entry).some((loser) => !isExpired(loser, nowMs))) counts.conflicts += 1;
-        return false;
-      },
-    });
-    return page.resume;
-  };
+    return database.generation(host.active.generation);
+  }
 }

@@ -111,12 +111,8 @@ function addGauges(registry: Registry, sources: MetricSources): void {
   }).set({ version: sources.version, node: process.version }, 1);
   const status = (): ReturnType<LocalReplica["status"]> => sources.replica().status();
   gauge("meshkv_keys", "Keys that have a value; an estimate.", () => status().keys);
-  gauge(
-    "meshkv_tombstones",
-    "Deletes that are still kept, when last counted.",
-    () => sources.census()?.tombstones,
-  );
-  gauge("meshkv_conflicts", "Keys with losing writes, when last counted.", () => sources.census()?.conflicts);
+  gauge("meshkv_tombstones", "Deletes that are still kept.", () => sources.census()?.tombstones);
+  gauge("meshkv_conflicts", "Keys with losing writes.", () => sources.census()?.conflicts);
   gauge("meshkv_storage_bytes", "Bytes of the data directory.", () => status().storageBytes);
   gauge("meshkv_watchers", "Open watches.", sources.watchers);
   gauge("meshkv_http_connections", "Open connections of HTTP.", sources.httpConnections);
