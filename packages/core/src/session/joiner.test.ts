@@ -127,6 +127,33 @@ describe("a joiner", () => {
     expect(b.values).toEqual({});
   });
 
+  it("that never finished keeps nobody from removing a member", () => {
+    const wired = new WiredHosts();
+    const [a, gone] = wired.mesh("a", "gone") as [WiredHost, WiredHost];
+    const b = joiningHost(wired);
+    onMessage(wired, "copied", 1, () => wired.stop(b));
+    wired.until("it was added", () => a.replica.members.current().length === 3);
+    const { id } = gone.replica;
+    wired.stop(gone);
+    wired.pass(200);
+    expect(a.replica.members.joining()).toHaveLength(1);
+    expect(a.host.active.peering.remove(id, false, a.wallMs)).toBe("done");
+  });
+
+  it("once it has finished is asked like any other before a member is removed", () => {
+    const wired = new WiredHosts();
+    const [a, gone, b] = wired.mesh("a", "gone", "b") as [WiredHost, WiredHost, WiredHost];
+    wired.pass(1000);
+    expect(a.replica.members.joining()).toEqual([]);
+    const { id } = gone.replica;
+    wired.stop(gone);
+    wired.stop(b);
+    wired.pass(200);
+    expect(a.host.active.peering.remove(id, false, a.wallMs)).toMatchObject({
+      code: "FORCE_REQUIRED",
+    });
+  });
+
   it("asks for the last word before it serves: one that was dropped at the end starts afresh", () => {
     const wired = new WiredHosts();
     const a = filledHost(wired);

@@ -22,6 +22,15 @@ export class PeerClocks {
     }
   }
 
+  /** Whether some peer's clock is off this one's: else this one is not off their median. */
+  isAnyOff(sessions: Iterable<Session>, driftMsMax: number): boolean {
+    if (this.#skewed.size > 0) return true;
+    for (const { mode, wallOffsetMs } of sessions) {
+      if (mode === "streaming" && Math.abs(wallOffsetMs) > OFF_SHARE * driftMsMax) return true;
+    }
+    return false;
+  }
+
   /** Peers' clocks minus this one's, in milliseconds. */
   offsets(streaming: readonly Session[]): number[] {
     const peers = new Set(streaming.map((session) => session.peer));

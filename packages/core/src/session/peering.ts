@@ -339,7 +339,6 @@ export class Peering {
 
   /** Time has passed. Call it every 50 ms or so. */
   tick(nowMs: number): void {
-    const { replica } = this;
     const passed = Math.max(0, nowMs - (this.#lastTickMs ?? nowMs));
     this.#lastTickMs = nowMs;
     if (this.#joining === undefined) {
@@ -357,7 +356,7 @@ export class Peering {
       if (session.mode === "greeting" && nowMs - session.openedAtMs > this.#config.greetingTimeoutMs) {
         this.#close(session, "UNAVAILABLE", "the peer did not greet");
       }
-      if (session.toldVector !== replica.durableVector) session.ackDue = true;
+      if (this.#sender.hasNews(session)) session.ackDue = true;
       if (hearsay && this.#sender.hasHearsay(session)) session.hearsayDue = true;
       this.#sender.pump(session, nowMs);
     }
@@ -428,9 +427,13 @@ export class Peering {
     if (member === replica.id)
       return { code: "INVALID_ARGUMENT", message: "a replica cannot remove itself: ask another member" };
     const reached = this.sessions.filter((s) => s.mode === "streaming" && s.peer !== undefined);
+    // A joiner that has not finished holds nothing of its own (rule M1), and may never answer.
+    const joining = new Set(replica.members.joining().map(([joiner]) => joiner));
     const missing = replica.members
       .current()
-      .filter((m) => m !== replica.id && m !== member && !reached.some((s) => s.peer === m));
+      .filter(
+        (m) => m !== replica.id && m !== member && !joining.has(m) && !reached.some((s) => s.peer === m),
+      );
     if (missing.length > 0 && !force) {
       return {
         code: "FORCE_REQUIRED",
@@ -458,6 +461,8 @@ export class Peering {
 
   /** Rule C2: whether this replica's wall clock is off the median of all that it reaches. */
   isClockOff(): boolean {
+    // Asked with every write, and mostly no clock is off.
+    if (!this.#clocks.isAnyOff(this.#sessions.values(), this.#config.clockDriftMsMax)) return false;
     return isOffMedian(this.wallOffsets(), this.#config.clockDriftMsMax);
   }
 }

@@ -184,6 +184,12 @@ export class Sender {
     return heard;
   }
 
+  /** Whether some origin has moved since the peer was told. */
+  hasNews(session: Session): boolean {
+    const { durableVector } = this.#replica;
+    return session.toldVector !== durableVector && !session.toldVector.includes(durableVector);
+  }
+
   /** Whether the peer has not been told everything that is known of third members. */
   hasHearsay(session: Session): boolean {
     for (const member of this.#knowledge.members()) {

@@ -2,8 +2,9 @@
  * The state of one link to one peer: a position per origin, never a queue, so that memory per peer is constant
  * (rule S1).
  */
-import type { ReplicaId } from "../ids.ts";
+import type { KeyText, ReplicaId } from "../ids.ts";
 import type { MemberSet } from "../member-set.ts";
+import type { ScanResult } from "../table.ts";
 import type { Timestamp } from "../timestamp.ts";
 import { VersionVector } from "../version-vector.ts";
 import type { Hello } from "./messages.ts";
@@ -25,6 +26,19 @@ export interface LinkInfo {
   readonly invited: boolean;
   /** The address that was dialled; empty for links that the peer opened. */
   readonly address: string;
+}
+
+/** Entries as a scan found them. */
+export type CopiedEntries = Extract<ScanResult, { kind: "entries" }>;
+
+/** A chunk of a copy that is read before it is asked for. */
+export interface ReadAhead {
+  /** The key after which it begins; undefined: with the first. */
+  readonly after: KeyText | undefined;
+  /** undefined while it is read. */
+  found: CopiedEntries | undefined;
+  /** It was asked for, and is sent when it is there. */
+  isWanted: boolean;
 }
 
 /** One link to one peer. */
@@ -58,6 +72,9 @@ export class Session {
   ackDue = false;
   /** News of third members goes out with the next frame. */
   hearsayDue = false;
+
+  /** For a joiner that copies: the chunk that comes next. */
+  readAhead: ReadAhead | undefined;
 
   /** Receiving: the origins asked of this peer. */
   readonly asked = new Set<ReplicaId>();

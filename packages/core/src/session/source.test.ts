@@ -1,8 +1,10 @@
 import { LoneReplica, replicaId, startId } from "@meshkv/testing/pure";
 import { describe, expect, it } from "vitest";
+import type { KeyText } from "../ids.ts";
+import type { ScanRequest } from "../table.ts";
 import { EPOCH_MS, timestampFromMs } from "../timestamp.ts";
 import { VersionVector } from "../version-vector.ts";
-import type { Hello, PeerMessage, PeerState } from "./messages.ts";
+import type { Copied, Hello, PeerMessage, PeerState } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 import { Peering } from "./peering.ts";
 import { PEERING_DEFAULTS } from "./peering-config.ts";
@@ -41,6 +43,11 @@ class Desk {
     return this.tell(hello);
   }
 
+  /** The key that follows in the order of keys. */
+  keyAfter(key: KeyText | undefined): KeyText | undefined {
+    return [...this.lone.tables.entries.keys()].sort().find((other) => key === undefined || other > key);
+  }
+
   /** Tells it a message; returns what it sends and whether it closes. */
   tell(message: PeerMessage): string[] {
     this.peering.received(LINK, message, NOW_MS);
@@ -60,6 +67,60 @@ const REQUESTS: readonly PeerMessage[] = [
 ];
 
 describe("a source", () => {
+  it("reads the chunk that will be asked for next while the joiner merges the last one", () => {
+    const desk = new Desk();
+    for (let index = 0; index < 300; index += 1) desk.lone.write(`key${index}`, "x".repeat(4000));
+    desk.greet("joining");
+    desk.tell({ kind: "join", abandoned: undefined });
+    /** What it sends, and how many scans it asks for; those are answered later. */
+    const ask = (after: KeyText | undefined): { copied: Copied[]; scans: number[] } => {
+      desk.peering.received(LINK, { kind: "copy", after }, NOW_MS);
+      return take();
+    };
+    const take = (): { copied: Copied[]; scans: number[] } => {
+      const copied: Copied[] = [];
+      const scans: number[] = [];
+      for (const action of desk.outbox.take()) {
+        if (action.kind === "scan") {
+          scans.push(action.id);
+          requests.set(action.id, action.request);
+        } else if (action.kind === "send" && action.message.kind === "copied") copied.push(action.message);
+      }
+      return { copied, scans };
+    };
+    const requests = new Map<number, ScanRequest>();
+    const answer = (id: number): void => {
+      const request = requests.get(id);
+      if (request === undefined) throw new Error("no such scan");
+      desk.outbox.scanned(id, desk.lone.tables.scan(request), NOW_MS);
+    };
+    const first = ask(undefined);
+    expect(first).toMatchObject({ copied: [], scans: [expect.any(Number)] });
+    answer(first.scans[0] ?? 0);
+    const { copied, scans } = take();
+    expect(copied).toHaveLength(1);
+    expect(scans).toHaveLength(1);
+    const last = copied[0]?.entries.at(-1)?.winner.key;
+    // Asked for while it is still read, …
+    expect(ask(last)).toEqual({ copied: [], scans: [] });
+    answer(scans[0] ?? 0);
+    const second = take();
+    expect(second.copied).toHaveLength(1);
+    expect(second.copied[0]?.entries[0]?.winner.key).toBe(desk.keyAfter(last));
+    // … when it is there already, …
+    answer(second.scans[0] ?? 0);
+    expect(take()).toEqual({ copied: [], scans: [] });
+    const third = ask(second.copied[0]?.entries.at(-1)?.winner.key);
+    expect(third.copied[0]?.entries[0]?.winner.key).toBe(
+      desk.keyAfter(second.copied[0]?.entries.at(-1)?.winner.key),
+    );
+    // … and another one than was expected.
+    const again = ask(last);
+    expect(again.copied).toEqual([]);
+    answer(again.scans[0] ?? 0);
+    expect(take().copied[0]?.entries[0]?.winner.key).toBe(desk.keyAfter(last));
+  });
+
   it("serves a joiner step by step", () => {
     const desk = new Desk();
     expect(desk.greet("joining")).toEqual(["hello"]);

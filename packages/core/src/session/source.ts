@@ -2,14 +2,14 @@
  * The serving half of bootstrap and rejoin (rules M1, M2): a member admits a new replica, lets it copy, and adopts the
  * writes of the replica that it replaces.
  */
-import type { ReplicaId } from "../ids.ts";
+import type { KeyText, ReplicaId } from "../ids.ts";
 import { FRAME_BYTES_TARGET } from "../limits.ts";
 import type { Replica } from "../replica/replica.ts";
 import { findStrays, renameStray, withStrays } from "./branches.ts";
 import { type Branches, isCovered } from "./coverage.ts";
 import type { Copy, CopySettled, Join, Offer } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
-import type { Session } from "./session.ts";
+import type { CopiedEntries, ReadAhead, Session } from "./session.ts";
 
 /** Size of one copied chunk. */
 const CHUNK_BYTES = 4 * FRAME_BYTES_TARGET;
@@ -63,11 +63,34 @@ export class Source {
     });
   }
 
+  /**
+   * Sends a chunk, and reads the one that will be asked for next: one is merged there while the next is read here. Chunks
+   * of different moments go together anyway (see `joiner.ts`).
+   */
   copy(session: Session, message: Copy): void {
-    this.#outbox.scan({ kind: "entries", after: message.after, bytesMax: CHUNK_BYTES }, (result) => {
-      if (session.mode !== "source" || result.kind !== "entries") return;
-      this.#outbox.send(session.link, { kind: "copied", entries: result.entries, done: result.done });
+    const ahead = session.readAhead?.after === message.after ? session.readAhead : undefined;
+    const chunk = ahead ?? this.#readEntries(session, message.after);
+    if (chunk.found === undefined) chunk.isWanted = true;
+    else this.#sendEntries(session, chunk.found);
+  }
+
+  #readEntries(session: Session, after: KeyText | undefined): ReadAhead {
+    const chunk: ReadAhead = { after, found: undefined, isWanted: false };
+    session.readAhead = chunk;
+    this.#outbox.scan({ kind: "entries", after, bytesMax: CHUNK_BYTES }, (result) => {
+      if (session.mode !== "source" || session.readAhead !== chunk) return;
+      if (result.kind !== "entries") session.readAhead = undefined;
+      else if (chunk.isWanted) this.#sendEntries(session, result);
+      else chunk.found = result;
     });
+    return chunk;
+  }
+
+  #sendEntries(session: Session, { entries, done }: CopiedEntries): void {
+    this.#outbox.send(session.link, { kind: "copied", entries, done });
+    const last = entries.at(-1);
+    session.readAhead = undefined;
+    if (!done && last !== undefined) this.#readEntries(session, last.winner.key);
   }
 
   copySettled(session: Session, message: CopySettled): void {

@@ -5,6 +5,7 @@
 import type { Entry } from "../entry.ts";
 import type { KeyText } from "../ids.ts";
 import type { WriteRecord } from "../record.ts";
+import { EventPage } from "./event-page.ts";
 import { eventsOfStep, isWatched, type MergeStep, type WatchEvent, type WatchTarget } from "./watch-event.ts";
 import type { WatchPosition } from "./watch-position.ts";
 
@@ -72,6 +73,8 @@ export class ChangeGroup {
   readonly changes: readonly Change[];
   readonly bytes: number;
   readonly #matches = new Map<string, readonly Change[]>();
+  /** Pages by what is watched and how; undefined where the changes do not fit on one. */
+  readonly #pages = new Map<string, readonly WatchEvent[] | undefined>();
   #firstOfKey: Map<KeyText, Change> | undefined;
 
   constructor(number: number, before: WatchPosition, changes: readonly Change[]) {
@@ -95,6 +98,20 @@ export class ChangeGroup {
       this.#matches.set(name, found);
     }
     return found;
+  }
+
+  /**
+   * The events of a target when they fit on one page, the same array for all that watch the same in the same way;
+   * undefined when they do not.
+   */
+  page(target: WatchTarget, withPrevious: boolean, eventsMax: number): readonly WatchEvent[] | undefined {
+    const name = `${withPrevious} ${eventsMax} ${target.kind}${target.text}`;
+    if (this.#pages.has(name)) return this.#pages.get(name);
+    const page = new EventPage(withPrevious, eventsMax);
+    const fits = this.matches(target).every(({ events }) => page.add(events));
+    const events = fits ? page.events : undefined;
+    this.#pages.set(name, events);
+    return events;
   }
 
   /** The first change of a key in this group. */

@@ -241,6 +241,14 @@ export class WatchCursor {
       this.#catchUp();
       return undefined;
     }
+    // Mostly there is one group to tell, and others tell the same of it.
+    if (stage.offset === 0 && stage.group === ring.next - 1 && this.#ahead === undefined) {
+      const events = ring.group(stage.group)?.page(this.target, withPrevious, this.#eventsMax);
+      if (events !== undefined) {
+        this.#rest();
+        return this.#hand(events);
+      }
+    }
     const page = new EventPage(withPrevious, this.#eventsMax);
     for (; stage.group < ring.next; stage.group += 1, stage.offset = 0) {
       const group = ring.group(stage.group);
