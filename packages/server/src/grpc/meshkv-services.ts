@@ -23,7 +23,14 @@ import { bindPeerService } from "./peer-service.ts";
 import type { PeerStream } from "./peer-stream.ts";
 import { reflectionBindings } from "./reflection.ts";
 import { RemoteSide } from "./remote-side.ts";
-import { bindService, fastBidi, fastUnary, type ServiceBinding } from "./service-binding.ts";
+import {
+  bindService,
+  fastBidi,
+  fastServerStream,
+  fastUnary,
+  type ServiceBinding,
+} from "./service-binding.ts";
+import { WATCH_CODEC } from "./watch-codec.ts";
 
 const GET_CODEC = { decode: decodeGetRequest, encode: encodeGetResponse };
 const SET_CODEC = { decode: decodeSetRequest, encode: encodeSetResponse };
@@ -76,7 +83,7 @@ export function meshkvServices(options: MeshkvServicesOptions): MeshkvServices {
       delete: (request, call) => keyValue.delete(request, call),
       list: (request, call) => keyValue.list(request, call),
       batch: (request, call) => keyValue.batch(request, call),
-      watch: (request, call) => watch.watch(request, call),
+      watch: fastServerStream(WATCH_CODEC, (request, call) => watch.watch(request, call)),
       listConflicts: (request, call) => conflicts.list(request, call),
       restoreConflict: (request, call) => conflicts.restore(request, call),
     }),

@@ -61,6 +61,14 @@ export function fastUnary<Request, Reply>(
   return { ...codec, handler };
 }
 
+/** Answers single requests with streams by a codec of its own. */
+export function fastServerStream<Request, Reply>(
+  codec: FastCodec<Request, Reply>,
+  handler: ServerStreamHandler<Request, Reply>,
+): FastHandler {
+  return { ...codec, handler };
+}
+
 /** Answers streams by a codec of its own. */
 export function fastBidi<Request, Reply>(
   codec: FastCodec<Request, Reply>,

@@ -7,20 +7,24 @@ import { meterOf } from "./measure.ts";
 
 type Outgoing = ServerWritableStream<Incoming, Buffer> | ServerDuplexStream<Incoming, Buffer>;
 
-/** Settles as the promise does, or rejects with the signal's reason when that comes first. */
-async function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  // What comes of it when nobody waits any more is nobody's failure.
-  promise.catch(() => undefined);
-  signal.throwIfAborted();
-  let abort = (): void => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    abort = () => reject(signal.reason as Error);
-    signal.addEventListener("abort", abort);
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
+/** Waits, one at a time, that end when a signal aborts: one listener for all of them. */
+class AbortableWait {
+  readonly #signal: AbortSignal;
+  #reject: ((reason: Error) => void) | undefined;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+    signal.addEventListener("abort", () => this.#reject?.(signal.reason as Error));
+  }
+
+  /** Settles as the promise does, or rejects with the signal's reason when that comes first. */
+  for<Value>(promise: Promise<Value>): Promise<Value> {
+    return new Promise((resolve, reject) => {
+      // What comes of the promise when nobody waits any more is nobody's failure.
+      promise.then(resolve, reject);
+      this.#reject = reject;
+      if (this.#signal.aborted) reject(this.#signal.reason as Error);
+    });
   }
 }
 
@@ -30,8 +34,9 @@ async function* requestsOf(
 ): AsyncGenerator<unknown> {
   // Leaving the loop must not destroy the call: the replies are still to be sent.
   const incoming: AsyncIterator<Incoming> = call.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]();
+  const wait = new AbortableWait(signal);
   for (;;) {
-    const next = await unlessAborted(incoming.next(), signal);
+    const next = await wait.for(incoming.next());
     if (next.done === true) return;
     if (next.value.refusal !== undefined) throw next.value.refusal;
     yield next.value.message;
@@ -52,7 +57,7 @@ export function answerStream(
   const path = `${method.parent.typeName}/${method.name}`;
 
   const replyAll = async (call: Outgoing, request: unknown, info: GrpcCall): Promise<void> => {
-    const { signal } = info;
+    const wait = new AbortableWait(info.signal);
     const replies = handler(request as never, info) as AsyncIterable<unknown>;
     const iterator = replies[Symbol.asyncIterator]();
     const unsentMax =
@@ -65,11 +70,11 @@ export function answerStream(
     };
     try {
       for (;;) {
-        const next = await unlessAborted(iterator.next(), signal);
+        const next = await wait.for(iterator.next());
         if (next.done === true) return;
         unsent += 1;
         call.write(encode(next.value as never), flushed);
-        if (unsent > unsentMax) await unlessAborted(new Promise<void>((resolve) => (wake = resolve)), signal);
+        if (unsent > unsentMax) await wait.for(new Promise<void>((resolve) => (wake = resolve)));
       }
     } finally {
       // A handler that waits for something else gets to this when that comes; nobody here can wait for it.

@@ -9,20 +9,24 @@ import {
 import {
   create,
   entryToMessage,
-  type MessageInitShape,
   recordToMessage,
   type WatchEvent as EventMessage,
   WatchEvent_Type,
   WatchEventSchema,
   type WatchRequest,
-  type WatchResponseSchema,
 } from "@meshkv/protocol";
 import type { CallInfo } from "./call-info.ts";
 import type { LocalReplica, LocalWatch, WatchPage } from "./local-replica.ts";
 import { Sessions } from "./session.ts";
 import { invalid, requireKey, requirePrefix } from "./validate.ts";
 
-type Response = MessageInitShape<typeof WatchResponseSchema>;
+/** A reply of a watch, as the protocol's `WatchResponse`. */
+export interface WatchReply {
+  /** One array for all watchers that are told the same. */
+  readonly events: EventMessage[];
+  readonly resume: string;
+  readonly synced: boolean;
+}
 
 const TYPES = {
   put: WatchEvent_Type.PUT,
@@ -40,6 +44,9 @@ export class WatchHandlers {
   /** Messages of events that several watchers are told. */
   readonly #messages = new WeakMap<WatchEvent, EventMessage>();
   readonly #messagesWithPrevious = new WeakMap<WatchEvent, EventMessage>();
+  /** The same for pages of events. */
+  readonly #pages = new WeakMap<readonly WatchEvent[], EventMessage[]>();
+  readonly #pagesWithPrevious = new WeakMap<readonly WatchEvent[], EventMessage[]>();
   #count = 0;
 
   constructor({ replica }: { readonly replica: LocalReplica }) {
@@ -56,7 +63,7 @@ export class WatchHandlers {
    * Follows a key or prefix. The first reply comes at once; what refuses the call is thrown before it. Pull one reply at
    * a time: nothing waits behind it.
    */
-  async *watch(request: WatchRequest, call: CallInfo): AsyncGenerator<Response, void, undefined> {
+  async *watch(request: WatchRequest, call: CallInfo): AsyncGenerator<WatchReply, void, undefined> {
     const { initial, previous } = request;
     const target = targetOf(request);
     const resume = resumeOf(request);
@@ -72,13 +79,23 @@ export class WatchHandlers {
     }
   }
 
-  #reply(watch: LocalWatch, { events, synced }: WatchPage, previous: boolean): Response {
+  #reply(watch: LocalWatch, { events, synced }: WatchPage, previous: boolean): WatchReply {
     const token = watch.token();
     return {
-      events: events.map((event) => this.#message(event, previous)),
+      events: this.#page(events, previous),
       resume: Buffer.from(token.buffer, token.byteOffset, token.length).toString("base64url"),
       synced,
     };
+  }
+
+  #page(events: readonly WatchEvent[], previous: boolean): EventMessage[] {
+    const pages = previous ? this.#pagesWithPrevious : this.#pages;
+    let page = pages.get(events);
+    if (page === undefined) {
+      page = events.map((event) => this.#message(event, previous));
+      pages.set(events, page);
+    }
+    return page;
   }
 
   #message(event: WatchEvent, previous: boolean): EventMessage {

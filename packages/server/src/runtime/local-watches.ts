@@ -77,7 +77,13 @@ class Watch implements LocalWatch {
   readonly #withPrevious: boolean;
   readonly #closed: () => void;
   #isWoken = false;
-  #resolve: (() => void) | undefined;
+  #wait: { resolve(isWoken: boolean): void; reject(error: Error): void } | undefined;
+  /** When the present wait is over, … */
+  #dueMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+  /** … and when the timer comes. */
+  #timerMs = 0;
+  #signal: AbortSignal | undefined;
 
   constructor(run: Run, request: LocalWatchRequest, readers: Gate, closed: () => void) {
     const { watches, active } = run.host;
@@ -100,24 +106,20 @@ class Watch implements LocalWatch {
 
   wake(): void {
     this.#isWoken = true;
-    const resolve = this.#resolve;
-    this.#resolve = undefined;
-    resolve?.();
+    const wait = this.#wait;
+    this.#wait = undefined;
+    wait?.resolve(true);
   }
 
   token(): Uint8Array {
     return this.#cursor.token();
   }
 
-  async begin(signal: AbortSignal): Promise<WatchPage> {
-    return this.#next(signal, 0);
+  begin(signal: AbortSignal): Promise<WatchPage> {
+    return this.next(signal, 0);
   }
 
   async next(signal: AbortSignal, idleMs: number): Promise<WatchPage> {
-    return this.#next(signal, idleMs);
-  }
-
-  async #next(signal: AbortSignal, idleMs: number): Promise<WatchPage> {
     const startMs = performance.now();
     let isReading = false;
     try {
@@ -169,30 +171,50 @@ class Watch implements LocalWatch {
   /** Waits to be woken; false when the time is over. Rejects with the signal's reason. */
   #woken(signal: AbortSignal, ms: number): Promise<boolean> {
     if (this.#isWoken) return Promise.resolve(true);
-    invariant(this.#resolve === undefined, "a watch is asked for one thing at a time");
+    invariant(this.#wait === undefined, "a watch is asked for one thing at a time");
+    this.#listen(signal);
+    this.#dueMs = performance.now() + ms;
+    if (this.#timer !== undefined && this.#timerMs > this.#dueMs) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+    }
+    if (this.#timer === undefined) this.#arm(ms);
     return new Promise((resolve, reject) => {
-      const finish = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", abort);
-        this.#resolve = undefined;
-      };
-      const abort = (): void => {
-        finish();
-        reject(signal.reason as Error);
-      };
-      const timer = setTimeout(() => {
-        finish();
-        resolve(false);
-      }, ms);
-      signal.addEventListener("abort", abort);
-      this.#resolve = () => {
-        finish();
-        resolve(true);
-      };
+      this.#wait = { resolve, reject };
     });
   }
 
+  /** Most waits end long before their time: the timer stays as it is, and looks when it comes whether time is over. */
+  #arm(ms: number): void {
+    this.#timerMs = performance.now() + ms;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      const wait = this.#wait;
+      if (wait === undefined) return;
+      const leftMs = this.#dueMs - performance.now();
+      if (leftMs > 0) return this.#arm(leftMs);
+      this.#wait = undefined;
+      wait.resolve(false);
+    }, ms);
+  }
+
+  /** All waits of a call have one signal. */
+  #listen(signal: AbortSignal | undefined): void {
+    if (signal === this.#signal) return;
+    this.#signal?.removeEventListener("abort", this.#abort);
+    this.#signal = signal;
+    signal?.addEventListener("abort", this.#abort);
+  }
+
+  readonly #abort = (): void => {
+    const wait = this.#wait;
+    this.#wait = undefined;
+    wait?.reject(this.#signal?.reason as Error);
+  };
+
   close(): void {
+    clearTimeout(this.#timer);
+    this.#listen(undefined);
     this.#cursor.close();
     this.#closed();
   }
