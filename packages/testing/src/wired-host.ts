@@ -33,6 +33,8 @@ export class WiredHost {
   offsetMs = 0;
   /** While set, nothing becomes durable. */
   holdsCommits = false;
+  /** Called when a group shows in the tables and the host has not been told: others may be at work in between. */
+  onShown: (() => void) | undefined;
   readonly #disk = new SimulatedDisk(false);
   readonly #trueMs: () => number;
   readonly #number: number;
@@ -135,6 +137,7 @@ export class WiredHost {
     this.#held = [];
     for (const operation of held) {
       this.#disk.sync(operation);
+      this.onShown?.();
       if (operation.kind === "commit") {
         this.host.groupDurable(operation.generation, operation.group.number, this.wallMs);
       } else if (operation.kind === "switch") this.host.switched(operation.generation, this.wallMs);

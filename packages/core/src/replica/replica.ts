@@ -174,6 +174,15 @@ export class Replica {
     return change === undefined ? this.#table.entry(key) : change.after;
   }
 
+  /**
+   * The entry of a key with the last group of which {@link groupDurable} was told: the tables show a group a moment
+   * earlier.
+   */
+  durableEntry(key: KeyText): Entry | undefined {
+    const change = this.#inFlight?.group.entries.get(key);
+    return change === undefined ? this.#table.entry(key) : change.before;
+  }
+
   /** Begins a new process start (rule M5). Nothing may be written before the group that it fills is durable. */
   beginStart(id: StartId, recovered: Timestamp = this.#vector.get(this.id)): void {
     // A replica that never began is nowhere on disk yet: its first group writes all of it.

@@ -145,7 +145,7 @@ export class CatchUp {
   /** The key's state at the goal: what came later is told from the ring. */
   #entry(key: KeyText): Entry | undefined {
     const { slot, ring } = this.#hub;
-    const entry = slot.table.entry(key);
+    const entry = slot.replica.durableEntry(key);
     const isOfGoal = ({ origin, timestamp }: WriteRecord): boolean =>
       this.#goal.vector.covers(origin, timestamp);
     if (entry === undefined || (isOfGoal(entry.winner) && entry.siblings.every(isOfGoal))) return entry;

@@ -68,6 +68,122 @@ function threeHosts(config = HISTORY): { mesh: WiredHosts; a: WiredHost; b: Wire
   return { mesh, a, b, c };
 }
 
+/**
+ * A watcher at `a` that was shown a winner and goes on from there, when a concurrent loser has come late and the key is
+ * about to be overwritten by somebody who has not seen the loser.
+ */
+function lateLoser(): { mesh: WiredHosts; a: WiredHost; cursor: WatchCursor; overwrite: () => void } {
+  const { mesh, a, b, c } = threeHosts();
+  for (const other of [a, c]) mesh.cut(b, other);
+  b.write({ k: "late" });
+  mesh.pass(50);
+  a.write({ k: "winner" });
+  mesh.pass(200);
+  const first = open(a, { initial: true });
+  expect(read(a, first)).toEqual(["put k=winner", "synced"]);
+  const token = first.token();
+  mesh.cut(a, c);
+  mesh.heal(a, b);
+  mesh.until("the loser has come", () => a.conflicts("k").length === 1);
+  c.write({ k: "latest" });
+  mesh.settle();
+  const overwrite = (): void => {
+    mesh.heal(a, c);
+    mesh.until("the overwriting has come", () => a.values.k === "latest");
+  };
+  return { mesh, a, cursor: open(a, { token }), overwrite };
+}
+
+const LATE = ["conflict k=winner over late", "put k=latest"];
+
+describe("a watcher that catches up", () => {
+  it("is told of a late loser although its key is overwritten before the logs are read", () => {
+    const { a, cursor, overwrite } = lateLoser();
+    expect(cursor.next(true).kind).toBe("scan");
+    overwrite();
+    expect(read(a, cursor).filter((word) => word !== "synced")).toEqual(LATE);
+  });
+
+  it("is told of a late loser although the overwriting is in the tables, and nobody was told", () => {
+    const { a, cursor, overwrite } = lateLoser();
+    const told: string[] = [];
+    a.onShown = () => {
+      if (a.values.k === "latest" && told.length === 0) told.push(...read(a, cursor));
+    };
+    overwrite();
+    a.onShown = undefined;
+    told.push(...read(a, cursor));
+    expect(told.filter((word) => word !== "synced")).toEqual(LATE);
+  });
+
+  it("must find at the next replica what its snapshot left out, since it was to be told later", () => {
+    const { mesh, a, b, c } = threeHosts();
+    a.write({ k: "old", x: "1" });
+    mesh.pass(200);
+    const cursor = open(a, { initial: true });
+    const turn = cursor.next(true);
+    for (const other of [a, c]) mesh.cut(b, other);
+    a.write({ k: "new" });
+    mesh.settle();
+    if (turn.kind === "scan") cursor.scanned(turn.generation, a.tables.scan(turn.request));
+    expect(read(a, cursor, 1)).toEqual(["put x=1"]);
+    const moved = open(b, { token: cursor.token() });
+    expect(read(b, moved)).toEqual(["behind"]);
+    for (const other of [a, c]) mesh.heal(b, other);
+    mesh.until("it has come", () => b.values.k === "new");
+    expect(read(b, moved)).toEqual(["put k=new", "synced"]);
+  });
+
+  it("is told so when deadlines have passed that were not told, and their puts are forgotten", () => {
+    const { mesh, a, b } = threeHosts({ historyMs: 0, historyBytes: 0 });
+    // Its clock is behind: no deadline has passed there yet.
+    a.offsetMs = -20_000;
+    const cursor = open(a);
+    read(a, cursor);
+    a.write({ k: "1" }, mesh.nowMs + 1000);
+    mesh.until("it is forgotten", () => !b.tables.entries.has("k" as KeyText));
+    expect(read(a, cursor)).toEqual(["put k=1"]);
+    expect(read(b, open(b, { token: cursor.token() }))).toEqual(["RESUME_TOO_OLD"]);
+  });
+
+  it("is told of a deadline before its put is forgotten", () => {
+    const mesh = new WiredHosts();
+    const a = mesh.start("a", { historyMs: 0, historyBytes: 0 });
+    const cursor = open(a);
+    read(a, cursor);
+    a.write({ k: "1" }, mesh.nowMs + 1000);
+    mesh.settle();
+    expect(read(a, cursor)).toEqual(["put k=1"]);
+    // The search for deadlines is slow: its rows come when this ends.
+    const late: (() => void)[] = [];
+    const pass = (ms: number, isSlow: boolean): void => {
+      for (const endMs = mesh.nowMs + ms; mesh.nowMs < endMs; mesh.nowMs += 50) {
+        a.host.tick(a.wallMs);
+        for (let actions = a.host.take(); actions.length > 0; actions = a.host.take()) {
+          for (const action of actions) {
+            if (action.kind === "send" || action.kind === "close" || action.kind === "dial") continue;
+            if (action.kind === "event") continue;
+            const isSearch =
+              action.kind === "scan" &&
+              action.request.kind === "expiries" &&
+              action.request.after?.key === "";
+            if (isSearch && isSlow) late.push(() => void a.carryOut(action));
+            else a.carryOut(action);
+          }
+        }
+      }
+    };
+    pass(10_000, true);
+    expect(late).toHaveLength(1);
+    expect(a.tables.entries.has("k" as KeyText)).toBe(true);
+    late[0]?.();
+    pass(200, false);
+    expect(read(a, cursor)).toEqual(["expire k=1"]);
+    pass(10_000, false);
+    expect(a.tables.entries.has("k" as KeyText)).toBe(false);
+  });
+});
+
 describe("a watcher that keeps up", () => {
   it("is told every change of what it watches, in order", () => {
     const { mesh, a, b } = threeHosts();

@@ -186,7 +186,7 @@ export class WatchHub {
       return;
     }
     for (const { key, expiresAtMs } of result.rows) {
-      const entry = this.#slot.table.entry(key);
+      const entry = this.#slot.replica.durableEntry(key);
       if (entry === undefined || entry.winner.expiresAtMs !== expiresAtMs) continue;
       const { origin, timestamp } = entry.winner;
       if (sweep.before.vector.covers(origin, timestamp)) sweep.found.push(Change.expired(entry));
@@ -195,7 +195,7 @@ export class WatchHub {
     if (!result.done && last !== undefined) return this.#sweepOn(sweep, last);
     this.#sweep = undefined;
     for (const [key, entry] of sweep.later) {
-      if (this.#slot.table.entry(key)?.winner.timestamp === entry.winner.timestamp)
+      if (this.#slot.replica.durableEntry(key)?.winner.timestamp === entry.winner.timestamp)
         sweep.found.push(Change.expired(entry));
     }
     const before = this.#head;
