@@ -79,6 +79,11 @@ export interface WriteRecord extends RecordFields {
   readonly bytes: Uint8Array;
 }
 
+/** Where a record's version begins in its bytes, … */
+export const VERSION_START = 6;
+/** … and where it ends. */
+export const VERSION_END = 22;
+
 /** Bytes that a record takes beyond its key and value, at most, without its context. */
 export const RECORD_OVERHEAD_BYTES = HEAD_BYTES + ADOPTION_BYTES + EXPIRY_BYTES + 4;
 

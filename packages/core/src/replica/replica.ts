@@ -168,19 +168,15 @@ export class Replica {
     return this.#group.bytes + (this.#inFlight?.group.bytes ?? 0);
   }
 
+  /** The entry of a key as {@link groupDurable} was told last: the tables show a group a moment earlier. */
+  durableEntry(key: KeyText): Entry | undefined {
+    const change = this.#inFlight?.group.entries.get(key);
+    return change === undefined ? this.#table.entry(key) : change.before;
+  }
   /** The entry of a key with everything that is under way. */
   entry(key: KeyText): Entry | undefined {
     const change = this.#group.entries.get(key) ?? this.#inFlight?.group.entries.get(key);
     return change === undefined ? this.#table.entry(key) : change.after;
-  }
-
-  /**
-   * The entry of a key with the last group of which {@link groupDurable} was told: the tables show a group a moment
-   * earlier.
-   */
-  durableEntry(key: KeyText): Entry | undefined {
-    const change = this.#inFlight?.group.entries.get(key);
-    return change === undefined ? this.#table.entry(key) : change.before;
   }
 
   /** Begins a new process start (rule M5). Nothing may be written before the group that it fills is durable. */

@@ -7,7 +7,6 @@ import { decodeEntry, encodeEntry } from "../entry.ts";
 import { ERROR_CODES } from "../error-code.ts";
 import type { ReplicaId } from "../ids.ts";
 import { readMembers, writeMembers } from "../member-set.ts";
-import { readPosition, writePosition } from "../position.ts";
 import { decodeRecord, type WriteRecord } from "../record.ts";
 import {
   readFloors,
@@ -20,6 +19,7 @@ import {
   writeStarts,
 } from "../replica/state.ts";
 import { readVector, VersionVector, writeVector } from "../version-vector.ts";
+import { readStretch, writeStretch } from "./log-stretch.ts";
 import type { Frame, Hello, Offer, PeerMessage, PeerState } from "./messages.ts";
 
 const KINDS = [
@@ -233,11 +233,7 @@ function writeFrame(writer: ByteWriter, frame: Frame): void {
     writeVector(writer, vector);
     writeIds(writer, removed);
   }
-  optional(writer, frame.log, (log) => {
-    writer.id(log.origin).u64(log.after);
-    writePosition(writer, log.claim);
-    writeRecords(writer, log.records);
-  });
+  optional(writer, frame.log, (log) => writeStretch(writer, log));
 }
 
 function readFrame(reader: ByteReader): Frame {
@@ -249,20 +245,7 @@ function readFrame(reader: ByteReader): Frame {
     const member = reader.id() as ReplicaId;
     return { member, vector: readVector(reader), removed: readIds(reader) };
   });
-  const log = maybe(reader, () => {
-    const origin = reader.id() as ReplicaId;
-    const after = reader.u64();
-    const claim = readPosition(reader);
-    const records = readRecords(reader);
-    let last = after;
-    for (const record of records) {
-      if (record.origin !== origin || record.timestamp <= last) throw new FormatError("frame not in order");
-      last = record.timestamp;
-    }
-    if (records.at(-1)?.moreFollows === true) throw new FormatError("frame ends inside a batch");
-    if (claim.timestamp < last) throw new FormatError("claim below the frame's records");
-    return { origin, after, claim, records };
-  });
+  const log = maybe(reader, () => readStretch(reader));
   return { kind: "frame", wallMs, clock, members, vector, heard, log };
 }
 
