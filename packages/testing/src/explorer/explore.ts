@@ -1,6 +1,6 @@
 /** Walks all courses of events of a small world, breadth first, on the production core; equal states are met once. */
 import { EPOCH_MS } from "@meshkv/core";
-import { hashText } from "./fingerprint.ts";
+import { Hash } from "./hash.ts";
 import { Histories } from "./history.ts";
 import { Broken, judgeAcknowledged, judgeDigest, judgeMachine, judgePair } from "./judge.ts";
 import { addressOf } from "./live-machine.ts";
@@ -8,7 +8,7 @@ import { MachineStore } from "./machine-store.ts";
 import type { SmallWorld } from "./small-world.ts";
 import { StateSet } from "./state-set.ts";
 import { Transitions, type WorldEvent } from "./transitions.ts";
-import { textOfState, type WorldState } from "./world-state.ts";
+import { hashState, type WorldState } from "./world-state.ts";
 
 /** What an exploration found. */
 export interface Exploration {
@@ -44,7 +44,9 @@ class Explorer {
   readonly store = new MachineStore();
   readonly #histories = new Histories();
   readonly #transitions: Transitions;
-  readonly #judged = new Set<string>();
+  /** What was judged, and need not be judged again. */
+  readonly #judged = new StateSet();
+  readonly #hash = new Hash();
 
   constructor(world: SmallWorld) {
     this.#world = world;
@@ -132,30 +134,25 @@ class Explorer {
     return next;
   }
 
-  #once(name: string, judge: () => void): void {
-    if (this.#judged.has(name)) return;
-    judge();
-    this.#judged.add(name);
-  }
-
+  /** The set holds what was found sound only: a broken promise ends the walk. */
   #judge(state: WorldState): void {
     const { history, machines, durable, everDurable, acknowledged } = state;
+    const { store } = this;
+    const [hash, judged] = [this.#hash, this.#judged];
     for (const [index, machine] of machines.entries()) {
       if (machine < 0) continue;
-      const view = this.store.view(machine);
       const mask = durable[index] ?? 0;
-      this.#once(`d${machine}`, () => judgeDigest(view));
-      this.#once(`m${machine},${history.id},${mask},${everDurable}`, () =>
-        judgeMachine(view, history, mask, everDurable),
-      );
+      if (judged.add(hash.reset().number(1).number(machine))) judgeDigest(store.view(machine));
+      hash.reset().number(2).number(machine).number(history.id).number(mask).number(everDurable);
+      if (judged.add(hash)) judgeMachine(store.view(machine), history, mask, everDurable);
       for (const other of machines) {
         if (other <= machine) continue;
-        this.#once(`p${machine},${other}`, () => judgePair(view, this.store.view(other)));
+        if (judged.add(hash.reset().number(3).number(machine).number(other)))
+          judgePair(store.view(machine), store.view(other));
       }
     }
-    this.#once(`a${history.id},${acknowledged},${durable.join()}`, () =>
-      judgeAcknowledged(history, acknowledged, durable),
-    );
+    hash.reset().number(4).number(history.id).number(acknowledged).numbers(durable);
+    if (judged.add(hash)) judgeAcknowledged(history, acknowledged, durable);
   }
 }
 
@@ -163,13 +160,14 @@ class Explorer {
 export function explore(world: SmallWorld, statesMax: number): Exploration {
   const explorer = new Explorer(world);
   const known = new StateSet();
+  const hash = new Hash();
   let level: Node[] = [{ state: explorer.root(), way: undefined }];
   let [depth, steps] = [0, 0];
   const result = (isWhole: boolean, violation?: string, path: readonly string[] = []): Exploration => {
     const { size } = explorer.store;
     return { world: world.name, states: known.size, depth, steps, machines: size, isWhole, violation, path };
   };
-  for (const { state } of level) known.add(hashText(textOfState(state)));
+  for (const { state } of level) known.add(hashState(hash, state));
   while (level.length > 0) {
     const next: Node[] = [];
     depth += 1;
@@ -179,7 +177,7 @@ export function explore(world: SmallWorld, statesMax: number): Exploration {
         const way = { before: node.way, event };
         try {
           const state = explorer.after(node.state, event);
-          if (known.add(hashText(textOfState(state)))) next.push({ state, way });
+          if (known.add(hashState(hash, state))) next.push({ state, way });
         } catch (error) {
           if (!(error instanceof Broken)) throw error;
           return result(false, error.message, pathOf(way));

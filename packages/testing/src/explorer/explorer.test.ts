@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ALL_BUGS } from "../planted/all-bugs.ts";
 import type { Patch } from "../planted/source-graph.ts";
 import { exploreAll } from "./explore-all.ts";
+import { Hash } from "./hash.ts";
 import { StateSet } from "./state-set.ts";
 
 /** Distinct states of the short form; the long one is `npm run explore`. */
@@ -37,9 +38,7 @@ describe("the explorer", () => {
 describe("StateSet", () => {
   it("holds what was added, through its growth", () => {
     const set = new StateSet(4);
-    const names = Array.from({ length: 1000 }, (_, index) =>
-      (index * 2_654_435_761).toString(16).padStart(16, "0"),
-    );
+    const names = Array.from({ length: 1000 }, (_, index) => new Hash().number(index));
     expect(names.every((name) => set.add(name))).toBe(true);
     expect(names.some((name) => set.add(name))).toBe(false);
     expect(set.size).toBe(1000);

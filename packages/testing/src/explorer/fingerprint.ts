@@ -1,37 +1,10 @@
 /** A hash over everything that a machine remembers, private fields included: equal for machines that go on alike. */
+import { Hash } from "./hash.ts";
 
 /** What differs from path to path and decides nothing. */
 const IGNORED = new Set(["private_nextScan", "watches", "private_environment", "private_config", "events"]);
 /** Functions that belong to their object for life. */
 const BUILT_IN = new Set(["private_close", "private_random", "private_trueMs", "onDurable", "private_event"]);
-
-/** Two running 32-bit hashes. */
-class Hash {
-  high = 0x811c9dc5;
-  low = 0x9747b28c;
-
-  number(value: number): void {
-    this.high = Math.imul(this.high ^ (value | 0), 0x01000193);
-    this.low = Math.imul((this.low ^ Math.floor(value / 0x1_0000_0000) ^ this.high) + 0x5bd1e995, 0x5bd1e995);
-    this.low ^= this.low >>> 15;
-  }
-
-  text(value: string): void {
-    for (let index = 0; index < value.length; index += 1) this.number(value.charCodeAt(index));
-    this.number(value.length);
-  }
-
-  get hex(): string {
-    return (this.high >>> 0).toString(16).padStart(8, "0") + (this.low >>> 0).toString(16).padStart(8, "0");
-  }
-}
-
-/** 16 hex digits of a text. */
-export function hashText(text: string): string {
-  const hash = new Hash();
-  hash.text(text);
-  return hash.hex;
-}
 
 /**
  * The fingerprint of a graph of objects.
@@ -41,7 +14,7 @@ export function fingerprint(root: object): { readonly hex: string; readonly isOp
   const hash = new Hash();
   const seen = new Map<object, number>();
   let isOpen = false;
-  const visit = (value: unknown): void => {
+  const visit = (value: unknown): Hash => {
     if (typeof value === "number") return hash.number(value);
     if (typeof value === "string") return hash.text(value);
     if (typeof value === "boolean") return hash.number(value ? 1 : 2);
@@ -67,11 +40,13 @@ export function fingerprint(root: object): { readonly hex: string; readonly isOp
         if (typeof item === "function") isOpen = true;
         visit(item);
       }
-      return;
+      return hash;
     }
     const isGroup = value.constructor.name === "ChangeSet";
-    for (const [name, field] of Object.entries(value)) {
+    const fields = value as Readonly<Record<string, unknown>>;
+    for (const name of Object.keys(fields)) {
       if (IGNORED.has(name) || (isGroup && name === "number")) continue;
+      const field = fields[name];
       if (typeof field === "function") {
         if (!BUILT_IN.has(name)) isOpen = true;
         continue;
@@ -79,6 +54,7 @@ export function fingerprint(root: object): { readonly hex: string; readonly isOp
       hash.number(name.length);
       visit(field);
     }
+    return hash;
   };
   visit(root);
   return { hex: hash.hex, isOpen };

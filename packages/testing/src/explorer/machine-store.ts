@@ -24,12 +24,13 @@ interface Known {
   readonly before: number | undefined;
   readonly event: MachineEvent | undefined;
   readonly view: MachineView;
+  /** What events were found to make of it, by name. */
+  readonly steps: Map<string | number, Step>;
 }
 
 export class MachineStore {
   readonly #states: Known[] = [];
   readonly #byFingerprint = new Map<string, number>();
-  readonly #steps = new Map<string, Step>();
   /** Some machines stay alive in the state that their last step led to: the next step may begin there. */
   readonly #alive = new Map<number, LiveMachine>();
 
@@ -68,7 +69,7 @@ export class MachineStore {
     if (known !== undefined) return known;
     const machine = this.#states.length;
     this.#byFingerprint.set(name, machine);
-    this.#states.push({ base, before, event, view: live.view() });
+    this.#states.push({ base, before, event, view: live.view(), steps: new Map() });
     return machine;
   }
 
@@ -100,8 +101,9 @@ export class MachineStore {
 
   /** What the event does to the machine. */
   step(machine: number, event: MachineEvent): Step {
-    const name = `${machine} ${nameOfEvent(event)}`;
-    const known = this.#steps.get(name);
+    const name = nameOfEvent(event);
+    const { steps } = this.#known(machine);
+    const known = steps.get(name);
     if (known !== undefined) return known;
     const live = this.#revive(machine);
     let step: Step;
@@ -115,28 +117,39 @@ export class MachineStore {
       const failure = error instanceof Error ? error.message : String(error);
       step = { ...EMPTY, after: machine, failure };
     }
-    this.#steps.set(name, step);
+    steps.set(name, step);
     return step;
   }
 
   /** The process dies and another begins on the directory. */
   crash(machine: number, keepsPending: boolean): Step {
-    const name = `${machine} crash ${keepsPending}`;
-    const known = this.#steps.get(name);
+    const name = keepsPending ? "crash" : "power";
+    const { steps } = this.#known(machine);
+    const known = steps.get(name);
     if (known !== undefined) return known;
     const live = this.#revive(machine);
     const pending = keepsPending ? live.pendingRecords : [];
     const step = this.begin(live.baseAfterCrash(keepsPending));
     const whole = { ...step, durable: [...pending, ...step.durable] };
-    this.#steps.set(name, whole);
+    steps.set(name, whole);
     return whole;
   }
 }
 
-function nameOfEvent(event: MachineEvent): string {
-  if (event.kind === "message") return `${event.link}:${event.message}`;
-  return JSON.stringify(event);
+/** Messages are most of all events: their names are numbers. */
+function nameOfEvent(event: MachineEvent): string | number {
+  switch (event.kind) {
+    case "message":
+      return event.link * MESSAGES_MAX + event.message;
+    case "tick":
+    case "sync":
+      return event.kind;
+    default:
+      return JSON.stringify(event);
+  }
 }
+
+const MESSAGES_MAX = 0x1_0000_0000;
 
 const ALIVE_MAX = 5000;
 

@@ -1,4 +1,6 @@
 /** A set of 64-bit hashes in eight bytes each: open addressing, never more than half full. */
+import type { Hash } from "./hash.ts";
+
 export class StateSet {
   #high: Uint32Array;
   #low: Uint32Array;
@@ -13,24 +15,27 @@ export class StateSet {
     return this.#size;
   }
 
-  /** Adds a hash of 16 hex digits; false when it was there. */
-  add(hex: string): boolean {
+  /** Adds a hash; false when it was there. */
+  add(hash: Hash): boolean {
     if (this.#size * 2 >= this.#low.length) this.#grow();
-    const high = Number.parseInt(hex.slice(0, 8), 16);
     // Zero marks an empty place.
-    const low = Number.parseInt(hex.slice(8), 16) || 1;
-    if (!this.#put(high, low)) return false;
+    if (!this.#put(hash.high, hash.low || 1)) return false;
     this.#size += 1;
     return true;
   }
 
-  #put(high: number, low: number): boolean {
+  /** Where the hash is, or would be. */
+  #placeOf(high: number, low: number): number {
     const mask = this.#low.length - 1;
     let index = (low ^ Math.imul(high, 0x9e3779b1)) & mask;
-    while (this.#low[index] !== 0) {
-      if (this.#low[index] === low && this.#high[index] === high) return false;
+    while (this.#low[index] !== 0 && (this.#low[index] !== low || this.#high[index] !== high))
       index = (index + 1) & mask;
-    }
+    return index;
+  }
+
+  #put(high: number, low: number): boolean {
+    const index = this.#placeOf(high, low);
+    if (this.#low[index] !== 0) return false;
     this.#low[index] = low;
     this.#high[index] = high;
     return true;

@@ -1,5 +1,6 @@
 /** One state of a small world, as a value: machines, histories and messages under way by number. */
 import type { LinkId } from "@meshkv/core";
+import type { Hash } from "./hash.ts";
 import type { History } from "./history.ts";
 
 /** The end of what a side sent before it hung up. */
@@ -44,18 +45,19 @@ export interface WorldState {
   readonly acknowledged: number;
 }
 
-/** A text that is equal for equal states. */
-export function textOfState(state: WorldState): string {
+/** Takes everything of a state into a hash: equal for equal states. */
+export function hashState(hash: Hash, state: WorldState): Hash {
   const { budgets } = state;
-  let text = `${state.machines.join()}|${state.dials.join()}|${state.history.id}|`;
-  text += `${state.accepted.join()}|${state.durable.join()}|${state.building.join()}|`;
-  text += `${state.everDurable},${state.acknowledged}|${budgets.ticks.join()}|`;
-  text += `${budgets.cuts},${budgets.connects},${budgets.crashes},${budgets.removals},${budgets.writes}|`;
+  hash.reset().numbers(state.machines).numbers(state.dials).number(state.history.id);
+  hash.numbers(state.accepted).numbers(state.durable).numbers(state.building);
+  hash.number(state.everDurable).number(state.acknowledged).numbers(budgets.ticks).number(budgets.cuts);
+  hash.number(budgets.connects).number(budgets.crashes).number(budgets.removals).number(budgets.writes);
   for (const { id, ends, isUp, queues } of state.links) {
-    text += `${id},${ends[0]},${ends[1]},${isUp[0] ? 1 : 0}${isUp[1] ? 1 : 0},`;
-    for (const queue of queues) text += `(${queue.join()})`;
+    hash.number(id).number(ends[0]).number(ends[1]);
+    hash.number((isUp[0] ? 1 : 0) + (isUp[1] ? 2 : 0));
+    hash.numbers(queues[0]).numbers(queues[1]);
   }
-  return text;
+  return hash;
 }
 
 /** A copy of a list with one item changed. */
