@@ -73,12 +73,14 @@ export function inMask({ records }: History, mask: number): IssuedRecord[] {
 
 /** Whether a record here supersedes the write: its author had seen it, or wrote when its deadline had passed. */
 export function isSuperseded(issued: IssuedRecord, held: readonly IssuedRecord[], deadline: number): boolean {
-  const { record, number } = issued;
+  const { record, number, seen } = issued;
   return held.some(
     (other) =>
       other.number !== number &&
       other.record.key === record.key &&
       ((other.seen & (1 << number)) !== 0 ||
-        (deadline > 0 && (other.record.adopted ?? other.record).timestamp >= deadline)),
+        (deadline > 0 &&
+          (seen & (1 << other.number)) === 0 &&
+          (other.record.adopted ?? other.record).timestamp >= deadline)),
   );
 }

@@ -9,10 +9,8 @@ import {
   type Entry,
   isSameWrite,
   type KeyText,
-  rankOf,
   type Replica,
   SessionToken,
-  type Timestamp,
   type WriteRecord,
 } from "@meshkv/core";
 import type { Machine } from "./machine.ts";
@@ -80,7 +78,7 @@ export class SessionProbes {
     this.reads += 1;
     session.token.sawEntry(entry, replica);
     const last = session.seen.get(key);
-    if (last !== undefined && !this.#isAsNew(entry, last, replica.horizon)) {
+    if (last !== undefined && !this.#isAsNew(entry, last)) {
       const found = entry === undefined ? "nothing" : describe(entry.winner);
       throw new Violation(
         "always-session",
@@ -90,15 +88,13 @@ export class SessionProbes {
     if (entry !== undefined) session.seen.set(key, entry.winner);
   }
 
-  #isAsNew(entry: Entry | undefined, last: WriteRecord, horizon: Timestamp): boolean {
-    if (entry === undefined) {
-      // Deletes are forgotten, and what has expired; clocks of machines differ by what faults make of them.
+  #isAsNew(entry: Entry | undefined, last: WriteRecord): boolean {
+    if (entry === undefined || entry.winner.isDelete) {
+      // Deletes are forgotten, and what has expired; clocks of machines differ by what faults make of them. After that
+      // an older delete may come from another mesh: a reader is shown the same.
       return this.#mortal.has(last.key);
     }
     const { winner } = entry;
-    // After a delete was forgotten an older one may come from another mesh: a reader is shown the same.
-    const isForgettable = Math.max(rankOf(last), last.timestamp) <= horizon;
-    if (winner.isDelete && isForgettable && this.#mortal.has(last.key)) return true;
     return isSameWrite(winner, last) || compareRecords(winner, last) >= 0 || covers(winner, last);
   }
 }

@@ -117,15 +117,23 @@ export class Holdings {
 
 /**
  * Whether some other record here supersedes a write: its author had seen the write, or wrote when the write's deadline
- * had passed.
+ * had passed. What the write's own author had seen came before it, however far ahead the clocks were.
  */
-export function isSuperseded({ record, number }: Issued, known: HeldKey): boolean {
+export function isSuperseded(issued: Issued, known: HeldKey): boolean {
+  const { record, number } = issued;
   if (known.covered.has(number)) return true;
   if (record.expiresAtMs === 0) return false;
   const deadline = timestampFromMs(record.expiresAtMs);
   const [first, second] = known.latest;
-  const other = first.number === number ? second : first;
-  return other !== undefined && writtenAt(other) >= deadline;
+  const latest = first.number === number ? second : first;
+  if (latest === undefined || writtenAt(latest) < deadline) return false;
+  return known.records.some((other) => wroteAfterDeadline(other, issued));
+}
+
+/** Whether a record is of another write, made when the deadline of the issued one had passed. */
+export function wroteAfterDeadline(other: Issued, { record, number, seen }: Issued): boolean {
+  if (record.expiresAtMs === 0 || other.number === number || seen.has(other.number)) return false;
+  return writtenAt(other) >= timestampFromMs(record.expiresAtMs);
 }
 
 function laterOf(

@@ -10,7 +10,7 @@ import {
 import type { Machine } from "../machine.ts";
 import { describeRecord } from "../shell.ts";
 import { Violation } from "../violation.ts";
-import { type HeldKey, type Holdings, openPuts } from "./holdings.ts";
+import { type HeldKey, type Holdings, openPuts, wroteAfterDeadline } from "./holdings.ts";
 import type { Issued } from "./registry.ts";
 
 export function checkKey(
@@ -88,7 +88,7 @@ function checkConflicts(
     // Who no longer kept the loser could not name it; then its retention ends here soon.
     const isOver = sibling.timestamp + retentionMs * TICKS_PER_MS <= entry.winner.timestamp;
     // Of three live copies of one directory the names of what two of them share are not told apart: that lists too much.
-    if (issued !== undefined && (isOver || allowsForks)) {
+    if (issued !== undefined && (isOver || allowsForks || isEndedByForgotten(issued, held, known))) {
       shown.add(issued.number);
       continue;
     }
@@ -108,6 +108,13 @@ function checkConflicts(
       `${where}: ${describeRecord(record)} is a conflict and not listed`,
     );
   }
+}
+
+/** Its deadline had passed when others wrote; but they may be forgotten, and who has forgotten them cannot say so. */
+function isEndedByForgotten(issued: Issued, held: Holdings, known: HeldKey): boolean {
+  if (known.covered.has(issued.number)) return false;
+  const later = known.records.filter((other) => wroteAfterDeadline(other, issued));
+  return later.length > 0 && later.every((other) => mayBeForgotten(other, held));
 }
 
 function hasEqualContent(a: WriteRecord, b: WriteRecord): boolean {
