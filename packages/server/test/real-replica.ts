@@ -1,5 +1,6 @@
 /** A served replica on memory or a directory, without a network: what handlers stand on, whole. */
 import { MeshkvError, PEERING_DEFAULTS } from "@meshkv/core";
+import type { Engine } from "@meshkv/store";
 import { ServedReplica } from "../src/runtime/served-replica.ts";
 
 const SILENT = {
@@ -9,10 +10,11 @@ const SILENT = {
   debug: () => undefined,
 };
 
-/** Starts a replica; stop it when the test ends. */
-export async function startReplica(directory?: string): Promise<ServedReplica> {
+/** Starts a replica on a directory, on an engine, or in memory; stop it when the test ends. */
+export async function startReplica(place?: string | { readonly engine: Engine }): Promise<ServedReplica> {
+  const location = typeof place === "string" ? { directory: place } : (place ?? ({ memory: true } as const));
   const replica = new ServedReplica({
-    location: directory === undefined ? { memory: true } : { directory },
+    location,
     meshName: "default",
     serverVersion: "0.0.0-test",
     dialPeer: () => Promise.reject(new MeshkvError("UNAVAILABLE", "there is no network here")),

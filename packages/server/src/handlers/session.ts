@@ -93,10 +93,16 @@ export class CallSession {
     if (!(error instanceof MeshkvError) || error.code !== "CONCERN_NOT_MET") return error;
     const version = parseVersion(error.metadata["version"] ?? "");
     if (version === undefined) return error;
-    this.written([version], true);
-    const session = this.text();
-    if (session.length > TRAILER_CHARS_MAX) return error;
-    return new MeshkvError(error.code, error.message, { ...error.metadata, session });
+    try {
+      this.written([version], true);
+      const session = this.text();
+      if (session.length > TRAILER_CHARS_MAX) return error;
+      return new MeshkvError(error.code, error.message, { ...error.metadata, session });
+    } catch (closing) {
+      // A server that is closing knows no positions any more; that the write is there is to be said all the same.
+      if (closing instanceof MeshkvError) return error;
+      throw closing;
+    }
   }
 
   /** The token for the reply; empty when nothing was seen yet. */

@@ -42,15 +42,15 @@ export class Acknowledgements {
 
   /**
    * Resolves to the number of replicas that hold the write when the concern is met. The write is durable here already.
-   * @throws MeshkvError CONCERN_NOT_MET with `version` and `replicas`; what ended the run; the signal's reason
+   * @throws MeshkvError CONCERN_NOT_MET with `version` and `replicas`, also when the run ends meanwhile: what ended it
+   * would read like a refusal, and the write is there; the signal's reason
    */
   wait(version: Version, options: AckOptions): number | Promise<number> {
     const { concern, timeoutMs } = options;
     if (this.#isMet(version, concern)) return this.#holders(version);
     const signal = options.call?.signal;
     return new Promise((resolve, reject) => {
-      const { failure } = this.#run;
-      if (failure !== undefined) return reject(failure);
+      if (this.#run.failure !== undefined) return reject(this.#refusal(version, concern));
       if (signal?.aborted === true) return reject(signal.reason as Error);
       const queue = this.#queueOf(concern);
       const finish = (): void => {
@@ -96,7 +96,7 @@ export class Acknowledgements {
     const moved = host.active.generation !== this.#generation;
     for (const [name, queue] of this.#queues) {
       if (failure !== undefined) {
-        for (const waiter of queue.waiters) waiter.reject(failure);
+        for (const waiter of queue.waiters) waiter.reject(this.#refusal(waiter.version, waiter.concern));
         this.#queues.delete(name);
         continue;
       }

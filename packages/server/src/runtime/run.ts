@@ -303,7 +303,12 @@ export class Run {
   #end(error: MeshkvError): void {
     clearInterval(this.#timer);
     this.links.stop();
-    for (const waiters of this.#waiters.values()) for (const waiter of waiters) waiter.reject(error);
+    // What the engine took before it failed may be in its log, and come back with it: nobody may take that for a refusal.
+    const doubt =
+      error.code === "STORAGE_FULL"
+        ? new MeshkvError("STORAGE_FAILED", `${error.message}; the write may have been done all the same`)
+        : error;
+    for (const waiters of this.#waiters.values()) for (const waiter of waiters) waiter.reject(doubt);
     this.#waiters.clear();
     for (const observer of this.#observers) observer();
   }
