@@ -362,6 +362,23 @@ describe("a watcher that goes on elsewhere", () => {
     expect(read(b, open(b, { token: old }))).toEqual(["RESUME_TOO_OLD"]);
   });
 
+  it("is told the rest of a state only where all of it has come", () => {
+    const { mesh, a, b, c } = threeHosts();
+    a.write({ k1: "old", k2: "old" });
+    mesh.settle();
+    for (const other of [b, c]) mesh.cut(a, other);
+    a.write({ k2: "new" });
+    mesh.pass(200);
+    const begun = open(a, { initial: true, eventsMax: 1 });
+    expect(read(a, begun, 1)).toEqual(["put k1=old"]);
+    const token = begun.token();
+    expect(read(b, open(b, { token }))).toEqual(["behind"]);
+    for (const host of [b, c]) mesh.heal(a, host);
+    mesh.settle();
+    mesh.until("b has all of it", () => !read(b, open(b, { token })).includes("behind"));
+    expect(read(b, open(b, { token }))).toEqual(["put k2=new", "synced"]);
+  });
+
   it("goes on where its replica has taken a new identity", () => {
     const { mesh, a, b, c } = threeHosts();
     const cursor = open(c);

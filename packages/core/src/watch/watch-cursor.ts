@@ -178,10 +178,28 @@ export class WatchCursor {
       return { kind: "behind", missing };
     }
     if (!isReachable(this.#at, slot.replica, head.markMs)) return this.#tooOld();
-    if (this.#snapshot !== undefined) {
+    if (this.#snapshot === undefined) {
+      this.#catchUp();
+      return undefined;
+    }
+    // A state is told as of its position: what of that comes later than the rows are read is told by nobody.
+    const lacking = this.#lacking();
+    if (lacking === undefined) {
       const reader = new Snapshot(this.target, this.#at, this.#snapshot.after, slot.table);
       this.#stage = { kind: "snapshot", reader };
-    } else this.#catchUp();
+      return undefined;
+    }
+    if (this.#isLost(lacking)) return this.#tooOld();
+    this.#hub.awaitProgress(this);
+    return { kind: "behind", missing: lacking };
+  }
+
+  /** Something up to the position that was not published here yet; undefined when all of it was. */
+  #lacking(): Version | undefined {
+    const { vector } = this.#hub.head;
+    for (const [origin, { timestamp }] of this.#at.vector.entries()) {
+      if (!vector.covers(origin, timestamp)) return { origin, timestamp };
+    }
     return undefined;
   }
 
