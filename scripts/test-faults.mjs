@@ -22,6 +22,6 @@ if (status === 0) status = runTool("typescript", "tsc", ["-b", "packages/testing
 if (status === 0) {
   copyPreloads();
   const main = join(TESTING, "dist/faults/main.js");
-  status = run(process.execPath, ["--enable-source-maps", main, ...process.argv.slice(2)]);
+  status = run(process.execPath, ["--max-semi-space-size=32", main, ...process.argv.slice(2)]);
 }
 process.exitCode = status;

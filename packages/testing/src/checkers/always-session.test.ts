@@ -38,4 +38,13 @@ describe("alwaysSession", () => {
   it("finds a write that does not come after what the session has seen", () => {
     expect(alwaysSession([step("get", "5"), { ...step("set", "4"), key: "other" }], [])).toHaveLength(1);
   });
+
+  it("takes a version that a rejoin has given for no place in the order", () => {
+    const steps = [step("get", "9"), step("get", "5"), step("set", "4")];
+    const isOrdered = (version: string): boolean => version !== "9";
+    // The read of 5 is in order, since 9 says nothing; the write has to be above both all the same.
+    expect(alwaysSession(steps, [], isOrdered)).toHaveLength(2);
+    expect(alwaysSession(steps.slice(0, 2), [], isOrdered)).toEqual([]);
+    expect(alwaysSession(steps.slice(0, 2), [])).toHaveLength(1);
+  });
 });

@@ -18,10 +18,21 @@ export interface KnownDelete {
 /**
  * Read your writes and monotonic reads: what a session reads is at least as new as what it wrote or read before, whichever
  * server answers; and where it reads nothing there is a delete that is as new. Writes follow reads: a version that a
- * session writes is greater than all that it has seen. Takes runs in which no replica rejoins: there versions are the
- * order of writes.
+ * session writes is greater than all that it has seen.
+ * @param isOrdered whether a version is its write's place in the order: always, unless a rejoin has adopted the record
+ * under a version that is later than its place
  */
-export function alwaysSession(steps: readonly SessionStep[], deletes: readonly KnownDelete[]): string[] {
+export function alwaysSession(
+  steps: readonly SessionStep[],
+  deletes: readonly KnownDelete[],
+  isOrdered: (version: string) => boolean = () => true,
+): string[] {
+  const deletesOf = new Map<string, KnownDelete[]>();
+  for (const one of deletes) {
+    const others = deletesOf.get(one.key);
+    if (others === undefined) deletesOf.set(one.key, [one]);
+    else others.push(one);
+  }
   const floors = new Map<string, string>();
   const highest = new Map<string, string>();
   const violations: string[] = [];
@@ -35,16 +46,19 @@ export function alwaysSession(steps: readonly SessionStep[], deletes: readonly K
     };
     if (version === undefined) {
       if (floor === "") continue;
-      const possible = deletes.filter((one) => one.key === key && (one.version ?? floor) >= floor);
-      if (possible.length === 0) tell("nothing is read");
-      const least = possible.map((one) => one.version ?? floor).sort()[0];
-      if (least !== undefined) floors.set(id, least);
+      let least: string | undefined;
+      for (const one of deletesOf.get(key) ?? []) {
+        const at = one.version ?? floor;
+        if (at >= floor && (least === undefined || at < least)) least = at;
+      }
+      if (least === undefined) tell("nothing is read");
+      else floors.set(id, least);
       continue;
     }
     if (version < floor) tell(`${kind} answers ${version}`);
     if (kind !== "get" && version <= (highest.get(session) ?? ""))
       tell(`${kind} answers ${version}, which is not above ${highest.get(session) ?? ""}`);
-    if (version > floor) floors.set(id, version);
+    if (version > floor && isOrdered(version)) floors.set(id, version);
     if (version > (highest.get(session) ?? "")) highest.set(session, version);
   }
   return violations;

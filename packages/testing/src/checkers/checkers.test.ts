@@ -5,6 +5,7 @@ import { alwaysRising } from "./always-rising.ts";
 import { alwaysWritten } from "./always-written.ts";
 import { eventuallyEqual } from "./eventually-equal.ts";
 import { eventuallyKept } from "./eventually-kept.ts";
+import { eventuallyListed } from "./eventually-listed.ts";
 import type { FoundEntry, History, ReadAnswer, ServerState, WriteAttempt } from "./history.ts";
 
 /** A write of `k` on server `a` that was acknowledged within one millisecond. */
@@ -23,7 +24,7 @@ function history(writes: readonly WriteAttempt[], reads: readonly ReadAnswer[] =
 }
 
 function state(server: string, entries: Readonly<Record<string, FoundEntry>>, digest = "d"): ServerState {
-  return { server, digest, entries: new Map(Object.entries(entries)) };
+  return { server, digest, entries: new Map(Object.entries(entries)), conflicts: new Map() };
 }
 
 const remove = { value: undefined };
@@ -142,5 +143,32 @@ describe("eventually-kept", () => {
 
   test("refuses that a deleted key is back", () => {
     expect(eventuallyKept(history([write(0, "1"), write(2, "2", remove)]), at("1"))).toHaveLength(1);
+  });
+});
+
+describe("eventually-listed", () => {
+  const entry = (version: string): FoundEntry => ({ version, value: `value ${version}` });
+  const listed = (server: string, losers: readonly FoundEntry[], winner = entry("3")): ServerState => ({
+    ...state(server, { k: winner }),
+    conflicts: new Map(losers.length === 0 ? [] : [["k", losers]]),
+  });
+  const duel = { key: "k", values: ["value 3", "value 2"] } as const;
+
+  test("accepts the same lists, and a duel of which the loser is listed", () => {
+    expect(eventuallyListed([listed("a", [entry("2")]), listed("b", [entry("2")])], [duel])).toEqual([]);
+    expect(eventuallyListed([listed("a", []), listed("b", [])])).toEqual([]);
+  });
+
+  test("refuses another loser, a missing one, and one under another winner", () => {
+    expect(eventuallyListed([listed("a", [entry("2")]), listed("b", [entry("1")])])).toHaveLength(1);
+    expect(eventuallyListed([listed("a", [entry("2")]), listed("b", [])])).toHaveLength(1);
+    const other = listed("b", [entry("2")], entry("4"));
+    expect(eventuallyListed([listed("a", [entry("2")]), other])).toHaveLength(1);
+  });
+
+  test("refuses a duel of which the loser is nowhere, or is not the only one, or both are gone", () => {
+    expect(eventuallyListed([listed("a", []), listed("b", [])], [duel])).toHaveLength(2);
+    expect(eventuallyListed([listed("a", [entry("2"), entry("1")])], [duel])).toHaveLength(1);
+    expect(eventuallyListed([state("a", {})], [duel])).toHaveLength(1);
   });
 });

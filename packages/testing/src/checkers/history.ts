@@ -46,4 +46,6 @@ export interface ServerState {
   readonly server: string;
   readonly digest: string;
   readonly entries: ReadonlyMap<string, FoundEntry>;
+  /** Losers that no later write has seen, by key, newest first. */
+  readonly conflicts: ReadonlyMap<string, readonly FoundEntry[]>;
 }

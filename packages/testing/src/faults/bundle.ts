@@ -13,15 +13,20 @@ export interface BundleContent {
   /** What was done, and when. */
   readonly lines: readonly string[];
   readonly history: History;
+  /** What each watcher of the round was told. */
+  readonly told: ReadonlyMap<string, readonly string[]>;
   readonly plan: PlannedRound | undefined;
 }
 
 /** Writes a bundle into a new directory and resolves to it. The servers must have ended. */
 export async function keepBundle(cluster: Cluster, content: BundleContent): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "meshkv-violation-"));
-  const { history, lines, ...rest } = content;
+  const { history, lines, told, ...rest } = content;
   await writeFile(join(folder, "violation.json"), `${JSON.stringify(rest, undefined, 2)}\n`);
   await writeFile(join(folder, "events.txt"), `${lines.join("\n")}\n`);
+  for (const [name, events] of told) {
+    await writeFile(join(folder, `watcher-${name}.txt`), `${events.join("\n")}\n`);
+  }
   const operations = [
     ...history.writes.map((write) => ({ kind: "write", ...write })),
     ...history.reads.map((read) => ({ kind: "read", ...read })),

@@ -28,6 +28,8 @@ export class Subject {
   isUp = false;
   /** Clients may call it. */
   isOpen = false;
+  /** The run is over: whatever a fault that was under way still wants, it does not start again. */
+  isOver = false;
 
   constructor(process: ServerProcess, place: number, clockFile: string) {
     this.process = process;
@@ -41,6 +43,7 @@ export class Subject {
 
   /** Starts it and waits until it serves. */
   async start(): Promise<void> {
+    if (this.isOver) throw new Error("the run is over");
     this.isUp = true;
     this.process.launch();
     await this.process.ready(READY_MS_MAX);
@@ -140,7 +143,9 @@ export class Cluster {
 
   /** Ends all processes and links; the files stay. */
   async close(): Promise<void> {
-    await Promise.all([...this.subjects, this.guest].map(({ process }) => process.close()));
+    const all = [...this.subjects, this.guest];
+    for (const subject of all) subject.isOver = true;
+    await Promise.all(all.map(({ process }) => process.close()));
     await this.network.close();
   }
 

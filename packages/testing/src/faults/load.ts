@@ -1,36 +1,27 @@
-/** Clients that write and read without end, each on its own, and note what they are told. */
+/** Clients that write and read without end, many operations at a time, and note what they are told. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ErrorCode, MeshkvError } from "@meshkv/core";
-import { KeyValue, type MessageInitShape } from "@meshkv/protocol";
 import { Random } from "../simulator/random.ts";
-import type { Cluster, Subject } from "./cluster.ts";
-import { Recorder, type WriteResult } from "./recorder.ts";
+import type { Cluster } from "./cluster.ts";
+import { Lane, type LaneOperation } from "./lane.ts";
+import type { Recorder } from "./recorder.ts";
 
-/** With these a server has refused a write before it did anything. */
-const REFUSALS: ReadonlySet<ErrorCode> = new Set([
-  "STORAGE_FULL",
-  "CLOCK_SKEW",
-  "TOO_LARGE",
-  "INVALID_ARGUMENT",
-  "OVERLOADED",
-]);
-/** What is said of a call that found no connection to go out on. */
-const NEVER_SENT = /No connection established|nothing listens there/;
-const CALL_MS_MAX = 4000;
-const PAUSE_MS = { afterAnswer: 3, afterError: 40 };
-const HOT_KEYS = 24;
-const BATCH_MAX = 32;
-
-interface Intent {
-  readonly key: string;
-  readonly value: string | undefined;
-}
+/** Operations in one message, about, and how many may be unanswered. */
+const MESSAGE_OPERATIONS = 48;
+const UNANSWERED_MAX = 250;
+/** A client that was held up catches up with so much of what it missed. */
+const ARREARS_MS_MAX = 2000;
+const NOBODY_PAUSE_MS = 40;
+const BATCH_MAX = 8;
+/** Keys that everybody writes again and again, and that sessions and watchers look at. */
+export const HOT_KEYS: readonly string[] = Array.from({ length: 24 }, (_, index) => `hot/${index}`);
 
 /** How much there is to do. */
 export interface LoadOptions {
   readonly seed: number;
   readonly clients: number;
   readonly keys: number;
+  /** Of all clients together; what they do where the servers keep up. */
+  readonly operationsPerSecond: number;
 }
 
 /** The clients of a run. */
@@ -40,7 +31,6 @@ export class Load {
   readonly #options: LoadOptions;
   #isStopping = false;
   #clients: Promise<void>[] = [];
-  #nextValue = 1;
 
   constructor(cluster: Cluster, recorder: Recorder, options: LoadOptions) {
     this.#cluster = cluster;
@@ -62,91 +52,59 @@ export class Load {
     await Promise.all(this.#clients);
   }
 
+  /** Goes from server to server, and stays at each for some messages. */
   async #client(random: Random): Promise<void> {
+    const { clients, operationsPerSecond } = this.#options;
+    const stepMs = (1000 * MESSAGE_OPERATIONS * clients) / operationsPerSecond;
+    let dueMs = performance.now();
     while (!this.#isStopping) {
       const { open } = this.#cluster;
       if (open.length === 0) {
-        await sleep(PAUSE_MS.afterError);
+        await sleep(NOBODY_PAUSE_MS);
         continue;
       }
-      const isAnswered = await this.#operate(random, random.pick(open));
-      await sleep(isAnswered ? PAUSE_MS.afterAnswer : PAUSE_MS.afterError);
+      const lane = new Lane(random.pick(open), this.#recorder);
+      const patienceMs = random.logarithmic(4000, 12_000);
+      for (let left = random.between(3, 24); left > 0 && !this.#isStopping; left -= 1) {
+        lane.send(this.#operations(random));
+        if (!(await lane.drained(UNANSWERED_MAX, patienceMs))) break;
+        dueMs = Math.max(dueMs + stepMs * (0.5 + random.float()), performance.now() - ARREARS_MS_MAX);
+        await sleep(Math.max(0, dueMs - performance.now()));
+      }
+      await lane.close(patienceMs);
+      if (lane.answers === 0) await sleep(NOBODY_PAUSE_MS);
     }
   }
 
-  #operate(random: Random, subject: Subject): Promise<boolean> {
-    const choice = random.float();
-    if (choice < 0.3) return this.#read(random, subject);
-    const count = choice < 0.5 ? 1 : random.between(2, BATCH_MAX);
-    const intents = new Map<string, Intent>();
+  #operations(random: Random): LaneOperation[] {
+    const operations: LaneOperation[] = [];
+    const replicas = random.chance(0.12) ? 2 : 1;
+    for (
+      let count = random.between(MESSAGE_OPERATIONS / 2, MESSAGE_OPERATIONS * 1.5);
+      count > 0;
+      count -= 1
+    ) {
+      if (random.chance(0.1)) operations.push({ kind: "get", key: this.#key(random) });
+      else operations.push({ kind: "write", writes: this.#writes(random, 1), replicas });
+    }
+    // What comes before a batch is answered before it runs: one in some messages is enough.
+    if (random.chance(0.05)) {
+      const writes = this.#writes(random, random.between(2, BATCH_MAX));
+      operations.push({ kind: "write", writes, replicas: 1 });
+    }
+    return operations;
+  }
+
+  #writes(random: Random, count: number): { key: string; value: string | undefined }[] {
+    const writes = new Map<string, { key: string; value: string | undefined }>();
     for (let index = 0; index < count; index += 1) {
       const key = this.#key(random);
-      // The number is never given twice, so that a value names its write.
-      const value = random.chance(0.2) ? undefined : `v${this.#nextValue}`;
-      this.#nextValue += 1;
-      intents.set(key, { key, value });
+      writes.set(key, { key, value: random.chance(0.2) ? undefined : this.#recorder.newValue() });
     }
-    return this.#write(subject, [...intents.values()], random.chance(0.25) ? 2 : 1);
+    return [...writes.values()];
   }
 
   #key(random: Random): string {
-    if (random.chance(0.4)) return `hot/${random.below(HOT_KEYS)}`;
-    return `key/${random.below(this.#options.keys)}`;
+    return random.chance(0.25) ? random.pick(HOT_KEYS) : `key/${random.below(this.#options.keys)}`;
   }
-
-  async #read(random: Random, subject: Subject): Promise<boolean> {
-    const key = this.#key(random);
-    const place = Recorder.placeOf(subject);
-    const atMs = performance.now();
-    try {
-      const request = { key: bytesOf(key) };
-      const { entry } = await subject.process.client.call(KeyValue.method.get, request, CALL_MS_MAX);
-      const found = entry && { version: entry.version, value: new TextDecoder().decode(entry.value) };
-      this.#recorder.answered(place, atMs, key, found);
-      return true;
-    } catch (error) {
-      if (error instanceof MeshkvError) return false;
-      throw error;
-    }
-  }
-
-  async #write(subject: Subject, intents: readonly Intent[], replicas: number): Promise<boolean> {
-    const place = Recorder.placeOf(subject);
-    const atMs = performance.now();
-    const end = (outcome: WriteResult["outcome"], versions: readonly string[] = []): void => {
-      const results = intents.map((intent, index) => ({
-        ...intent,
-        outcome,
-        version: versions[index] ?? "",
-      }));
-      this.#recorder.wrote(place, atMs, replicas, results);
-    };
-    try {
-      const request = {
-        writes: intents.map(writeOf),
-        concern: { kind: { case: "replicas" as const, value: replicas } },
-      };
-      const { versions } = await subject.process.client.call(KeyValue.method.batch, request, CALL_MS_MAX);
-      end("ok", versions);
-      return true;
-    } catch (error) {
-      if (!(error instanceof MeshkvError)) throw error;
-      end(REFUSALS.has(error.code) || NEVER_SENT.test(error.message) ? "fail" : "unknown");
-      return false;
-    }
-  }
-}
-
-type WriteInit = NonNullable<MessageInitShape<(typeof KeyValue.method.batch)["input"]>["writes"]>[number];
-
-function writeOf({ key, value }: Intent): WriteInit {
-  const target = bytesOf(key);
-  if (value === undefined) {
-    return { kind: { case: "delete", value: { target: { case: "key", value: target } } } };
-  }
-  return { kind: { case: "set", value: { key: target, value: bytesOf(value) } } };
-}
-
-function bytesOf(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
 }

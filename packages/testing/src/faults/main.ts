@@ -8,10 +8,12 @@ import { runFaults } from "./run.ts";
 const { values } = parseArgs({
   options: {
     minutes: { type: "string", default: "2" },
+    writes: { type: "string", default: "Infinity" },
     seed: { type: "string" },
     servers: { type: "string" },
     rounds: { type: "string", default: "1000000" },
-    round: { type: "string", default: "30" },
+    round: { type: "string", default: "60" },
+    rate: { type: "string", default: "6000" },
     quiet: { type: "boolean", default: false },
   },
 });
@@ -26,9 +28,13 @@ const summary = await runFaults({
   servers: values.servers === undefined ? 3 + (seed % 3) : Number(values.servers),
   rounds: Number(values.rounds),
   msMax: Number(values.minutes) * 60_000,
+  writesMax: Number(values.writes),
+  writesMin: 1,
   roundMs: Number(values.round) * 1000,
-  clients: 8,
+  clients: 20,
   keys: 4000,
+  operationsPerSecond: Number(values.rate),
+  sessions: 8,
   tell: (line) => {
     if (!values.quiet) process.stdout.write(`${line}\n`);
   },

@@ -16,18 +16,24 @@ export class Nemesis {
   readonly #tell: (line: string) => void;
   /** How often each kind was done. */
   readonly counts = new Map<FaultKind, number>();
-  /** The server whose directory was replaced or damaged in this round. */
+  /** The server whose directory was replaced or damaged in this round; to be cleared before the next. */
   destroyed: Subject | undefined;
   #isLinked = true;
+  readonly #onApart: (one: Subject, isApart: () => boolean) => Promise<void>;
 
-  constructor(cluster: Cluster, tell: (line: string) => void) {
+  /** @param onApart called when a server has been cut off from all others; `isApart`: it still is, and was all the time */
+  constructor(
+    cluster: Cluster,
+    tell: (line: string) => void,
+    onApart: (one: Subject, isApart: () => boolean) => Promise<void>,
+  ) {
     this.#cluster = cluster;
     this.#tell = tell;
+    this.#onApart = onApart;
   }
 
   /** Runs a round; resolves when its time is over and every fault has ended. Rejects when a server does not come back. */
   async run({ faults, lengthMs }: PlannedRound): Promise<void> {
-    this.destroyed = undefined;
     const startMs = performance.now();
     const underWay: Promise<void>[] = [];
     for (const fault of faults) {
@@ -43,15 +49,8 @@ export class Nemesis {
     const subject = this.#cluster.subjects[fault.server];
     if (subject === undefined) return;
     const { kind } = fault;
-    if (kind === "partition" || kind === "slow") {
-      if (!this.#isLinked) return;
-      this.#isLinked = false;
-      this.#note(fault, subject);
-      this.#harmLinks(fault, subject);
-      await sleep(fault.lastsMs);
-      this.#cluster.network.heal();
-      this.#isLinked = true;
-    } else if (kind === "clock") {
+    if (kind === "partition" || kind === "slow") await this.#disturb(fault, subject);
+    else if (kind === "clock") {
       this.#note(fault, subject);
       await subject.setClock(fault.amount);
       await sleep(fault.lastsMs);
@@ -59,6 +58,21 @@ export class Nemesis {
     } else if (kind === "full-disk") await this.#fillDisk(fault);
     else if (kind === "roll") await this.#roll(fault, subject);
     else await this.#harm(fault, subject);
+  }
+
+  /** Harms the links, and heals them; one after the other. */
+  async #disturb(fault: PlannedFault, subject: Subject): Promise<void> {
+    while (!this.#isLinked) await sleep(TURN_MS);
+    this.#isLinked = false;
+    this.#note(fault, subject);
+    this.#harmLinks(fault, subject);
+    let isApart = fault.kind === "partition" && fault.shape === "isolated";
+    const meanwhile = isApart ? this.#onApart(subject, () => isApart) : undefined;
+    await sleep(fault.lastsMs);
+    isApart = false;
+    this.#cluster.network.heal();
+    this.#isLinked = true;
+    await meanwhile;
   }
 
   #note({ kind, lastsMs, amount, shape }: PlannedFault, { name }: Subject): void {
@@ -113,7 +127,10 @@ export class Nemesis {
   async #harm(fault: PlannedFault, subject: Subject): Promise<void> {
     // What comes once in a round waits for its turn; there are kills and pauses enough.
     while (subject.isBusy && RARE_KINDS.includes(fault.kind)) await sleep(TURN_MS);
-    if (subject.isBusy) return;
+    if (subject.isBusy) {
+      const other = this.#cluster.subjects.find(({ isBusy }) => !isBusy);
+      return other === undefined ? undefined : this.#harm(fault, other);
+    }
     subject.isBusy = true;
     this.#note(fault, subject);
     switch (fault.kind) {

@@ -20,8 +20,12 @@ export const FAULT_KINDS = [
 /** A kind of fault. */
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
-/** In each round happens one of these. */
+/** In each round happens one of these, besides the {@link SURE_KINDS}. */
 export const RARE_KINDS: readonly FaultKind[] = ["roll", "join", "clone", ...DESTRUCTIVE_KINDS];
+
+/** What happens in every round, over and over in this order, each within a time of its own. */
+const SURE_KINDS: readonly FaultKind[] = ["kill", "partition"];
+const SURE_EVERY_MS = 3000;
 
 /** Which links are left of a mesh. */
 export type PartitionShape = "isolated" | "mute" | "halves" | "bridge" | "ring" | "chain";
@@ -45,6 +49,10 @@ export interface PlannedFault {
 /** What happens between two moments at which everything is healed and judged. */
 export interface PlannedRound {
   readonly number: number;
+  /** Place of the server whose directory is to be replaced or damaged; undefined: none is. */
+  readonly doomed: number | undefined;
+  /** Place of the server whose directory is copied, so that two live ones have one id until they are told apart. */
+  readonly cloned: number | undefined;
   readonly lengthMs: number;
   readonly faults: readonly PlannedFault[];
 }
@@ -65,7 +73,7 @@ const OFTEN: readonly (readonly [FaultKind, number])[] = [
   ["clock", 10],
   ["full-disk", 6],
 ];
-const GAP_MS = { low: 500, high: 5000 };
+const GAP_MS = { low: 4000, high: 20_000 };
 
 /** Draws the plan of one round. */
 export function planRound({ seed, servers, roundMs }: PlanOptions, number: number): PlannedRound {
@@ -86,6 +94,12 @@ export function planRound({ seed, servers, roundMs }: PlanOptions, number: numbe
     .shuffle(RARE_KINDS)
     .slice(number % RARE_KINDS.length);
   add(rare, random.between(Math.floor(roundMs * 0.1), Math.floor(roundMs * 0.4)));
+  const everyMs = Math.min(SURE_EVERY_MS, roundMs / 3);
+  for (let sure = 0; sure * everyMs < roundMs; sure += 1)
+    add(
+      SURE_KINDS[sure % SURE_KINDS.length] ?? "kill",
+      Math.min(roundMs * 0.9, everyMs * (sure + random.float())),
+    );
   for (
     let atMs = random.between(200, 1500);
     atMs < roundMs;
@@ -94,7 +108,11 @@ export function planRound({ seed, servers, roundMs }: PlanOptions, number: numbe
     add(pickWeighted(random), atMs);
   }
   faults.sort((a, b) => a.atMs - b.atMs);
-  return { number, lengthMs: roundMs, faults };
+  const doomed = faults.find(({ kind }) =>
+    (DESTRUCTIVE_KINDS as readonly FaultKind[]).includes(kind),
+  )?.server;
+  const cloned = faults.find(({ kind }) => kind === "clone")?.server;
+  return { number, doomed, cloned, lengthMs: roundMs, faults };
 }
 
 function pickWeighted(random: Random): FaultKind {
@@ -109,13 +127,16 @@ function pickWeighted(random: Random): FaultKind {
 function lengthOf(random: Random, kind: FaultKind, roundMs: number): number {
   switch (kind) {
     case "kill":
-      return random.logarithmic(10, 3000);
+      return random.logarithmic(10, 2000);
     case "pause":
-      return random.logarithmic(100, 10_000);
+      return random.logarithmic(100, Math.min(10_000, roundMs * 0.6));
     case "restore":
-      return Math.floor(roundMs * 0.3);
+      return Math.floor(Math.min(20_000, roundMs * 0.3));
+    // Long enough that what is written meanwhile is acknowledged meanwhile, on a busy machine, too.
+    case "partition":
+      return random.logarithmic(1500, Math.min(8000, roundMs * 0.5));
     default:
-      return random.logarithmic(1000, 8000);
+      return random.logarithmic(700, 4000);
   }
 }
 

@@ -17,7 +17,10 @@ export interface WriteResult {
   readonly version: string;
 }
 
-interface KeptWrite extends WriteAttempt {
+interface KeptWrite extends Omit<WriteAttempt, "isObliged" | "outcome" | "version"> {
+  isObliged: boolean;
+  outcome: WriteAttempt["outcome"];
+  version: string;
   /** How many replicas had it, durably, when it was acknowledged. */
   readonly replicas: number;
 }
@@ -28,8 +31,20 @@ export class Recorder {
   #reads: ReadAnswer[] = [];
   /** Given to operations during which their server's directory changed: nothing can be compared with them. */
   #loneEpoch = -1;
+  #values = 0;
   /** Of all rounds. */
-  readonly totals = { acknowledged: 0, refused: 0, unknown: 0, reads: 0 };
+  readonly totals = { acknowledged: 0, refused: 0, unknown: 0, reads: 0, twins: 0 };
+
+  /** A value that was never given before, so that it names its write. */
+  newValue(): string {
+    this.#values += 1;
+    return `v${this.#values}`;
+  }
+
+  /** Whether a value has been given to a write. */
+  isGiven(value: string): boolean {
+    return /^v[1-9]\d*$/.test(value) && Number(value.slice(1)) <= this.#values;
+  }
 
   /** The place of an operation that begins now. */
   static placeOf(subject: Subject): Place {
@@ -70,18 +85,41 @@ export class Recorder {
     return this.#loneEpoch;
   }
 
-  /** What is to be judged: what only a destroyed server had acknowledged need not be there any more. */
-  history(destroyed: string | undefined): History {
-    const writes = this.#writes.map(({ replicas, ...write }) => ({
-      ...write,
-      isObliged: write.isObliged && (replicas > 1 || write.server !== destroyed),
-    }));
-    return { writes, reads: this.#reads };
+  /**
+   * What is to be judged. What only a destroyed server had acknowledged, before its directory was what it is now, need
+   * not be there any more.
+   */
+  history(destroyed: Subject | undefined): History {
+    for (const write of this.#writes) {
+      if (write.server === destroyed?.name && write.epoch !== destroyed.epoch && write.replicas < 2)
+        write.isObliged = false;
+    }
+    return { writes: this.#writes, reads: this.#reads };
+  }
+
+  /**
+   * Two live copies of one directory, in one millisecond and not told apart yet, may give one version to two writes. Both
+   * stay, the one under the version of whoever adopts it: of which write the version is cannot be said.
+   * @param copies names of the two servers
+   */
+  uncertain(copies: readonly string[]): void {
+    const owners = new Map<string, KeptWrite>();
+    for (const write of this.#writes) {
+      if (write.outcome !== "ok" || !copies.includes(write.server)) continue;
+      const owner = owners.get(write.version);
+      owners.set(write.version, write);
+      if (owner === undefined || owner.server === write.server) continue;
+      this.totals.twins += 1;
+      for (const twin of [owner, write]) {
+        twin.outcome = "unknown";
+        twin.version = "";
+      }
+    }
   }
 
   /**
    * Begins the next round at rest: of each key the greatest version that was acknowledged or is there now is all that
-   * matters, besides writes with an unknown end, which some server may carry out yet.
+   * matters, besides writes with an unknown end, which some server may carry out yet: for one round more.
    */
   turn(entries: ReadonlyMap<string, FoundEntry>): void {
     const greatest = new Map<string, KeptWrite>();

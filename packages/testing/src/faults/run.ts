@@ -8,49 +8,25 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { alwaysHonestVersions } from "../checkers/always-honest-versions.ts";
 import { alwaysRising } from "../checkers/always-rising.ts";
+import { alwaysSession } from "../checkers/always-session.ts";
 import { alwaysWritten } from "../checkers/always-written.ts";
 import { eventuallyEqual } from "../checkers/eventually-equal.ts";
 import { eventuallyKept } from "../checkers/eventually-kept.ts";
+import { eventuallyListed } from "../checkers/eventually-listed.ts";
 import type { History, ServerState } from "../checkers/history.ts";
-import { eventually } from "../processes/eventually.ts";
-import { sameEverywhere } from "../processes/same-everywhere.ts";
-import { Cluster, READY_MS_MAX, type Subject } from "./cluster.ts";
 import { keepBundle } from "./bundle.ts";
+import { Cluster, type Subject } from "./cluster.ts";
+import { Duels } from "./duels.ts";
 import { Load } from "./load.ts";
 import { Nemesis } from "./nemesis.ts";
 import { type FaultKind, type PlannedRound, planRound } from "./plan.ts";
+import type { FaultRunOptions, FaultRunSummary } from "./run-summary.ts";
 import { Recorder } from "./recorder.ts";
+import { comeToRest, type Rest } from "./rest.ts";
+import { Sessions } from "./sessions.ts";
+import { Watchers } from "./watchers.ts";
 
-/** What a run is to be. */
-export interface FaultRunOptions {
-  readonly seed: number;
-  readonly servers: number;
-  readonly rounds: number;
-  /** No round begins after so much time. */
-  readonly msMax: number;
-  readonly roundMs: number;
-  readonly clients: number;
-  readonly keys: number;
-  readonly tell: (line: string) => void;
-  /** Ends the run at once, and leaves nothing behind. */
-  readonly signal?: AbortSignal;
-}
-
-/** What came of it. */
-export interface FaultRunSummary {
-  readonly seed: number;
-  readonly servers: number;
-  readonly rounds: number;
-  readonly seconds: number;
-  readonly acknowledged: number;
-  readonly refused: number;
-  readonly unknown: number;
-  readonly reads: number;
-  readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
-  readonly violations: readonly string[];
-  /** Where everything is kept that belongs to a violation. */
-  readonly bundle: string | undefined;
-}
+const LOOK_MS = 50;
 
 /** Runs rounds until the time is up, or a promise is broken. */
 export async function runFaults(options: FaultRunOptions): Promise<FaultRunSummary> {
@@ -75,10 +51,12 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRunSumma
         violations,
         lines,
         history: run.history,
+        told: run.told,
         plan: run.plan,
       });
     }
   } finally {
+    run.close();
     await cluster.close();
     await cluster.remove();
   }
@@ -110,6 +88,10 @@ class Run {
   readonly #recorder = new Recorder();
   readonly #nemesis: Nemesis;
   readonly #load: Load;
+  readonly #sessions: Sessions;
+  readonly #watchers: Watchers;
+  readonly #duels: Duels;
+  #conflicts = 0;
   roundsDone = 0;
   plan: PlannedRound | undefined;
 
@@ -117,123 +99,170 @@ class Run {
     this.#cluster = cluster;
     this.#options = options;
     this.#tell = tell;
-    this.#nemesis = new Nemesis(cluster, tell);
-    this.#load = new Load(cluster, this.#recorder, options);
+    const { seed, sessions } = options;
+    const recorder = this.#recorder;
+    const open = (): Subject[] => cluster.open.filter((subject) => this.#isFair(subject));
+    this.#load = new Load(cluster, recorder, options);
+    this.#sessions = new Sessions(recorder, { seed, sessions, open });
+    this.#watchers = new Watchers({ seed, open, isGiven: (value) => recorder.isGiven(value) });
+    this.#duels = new Duels(cluster, recorder);
+    this.#nemesis = new Nemesis(cluster, tell, (one, isApart) =>
+      this.#duels.fight(
+        one,
+        isApart,
+        // Of two copies that were not told apart yet, the one's write can be taken for the other's.
+        (subject) => this.#isFair(subject) && subject.place !== this.plan?.cloned,
+      ),
+    );
+  }
+
+  /** What a server tells cannot be destroyed any more in this round: before, the others need not know of it. */
+  #isFair(subject: Subject): boolean {
+    if (subject.place !== this.plan?.doomed) return true;
+    return this.#nemesis.destroyed === subject && !subject.isBlind;
   }
 
   get counts(): ReadonlyMap<FaultKind, number> {
     return this.#nemesis.counts;
   }
 
-  get totals(): Recorder["totals"] {
-    return this.#recorder.totals;
+  get totals(): Omit<
+    FaultRunSummary,
+    "seed" | "servers" | "rounds" | "seconds" | "faults" | "violations" | "bundle"
+  > {
+    const { steps, refusals } = this.#sessions.totals;
+    const { events, resumes, tooOld, stuck } = this.#watchers.totals;
+    return {
+      ...this.#recorder.totals,
+      sessionSteps: steps,
+      sessionRefusals: refusals,
+      watchEvents: events,
+      watchResumes: resumes,
+      watchTooOld: tooOld,
+      watchStuck: stuck,
+      duels: this.#duels.fought,
+      conflicts: this.#conflicts,
+    };
   }
 
   /** What the clients know of the last round. */
   get history(): History {
-    return this.#recorder.history(this.#nemesis.destroyed?.name);
+    return this.#recorder.history(this.#nemesis.destroyed);
+  }
+
+  /** What the watchers of the last round were told. */
+  get told(): ReadonlyMap<string, readonly string[]> {
+    return this.#watchers.told;
+  }
+
+  close(): void {
+    this.#watchers.close();
   }
 
   /** Resolves to the first violations; none when the time is up. */
   async rounds(endMs: number): Promise<readonly string[]> {
     const { subjects } = this.#cluster;
     await Promise.all(subjects.map((subject) => subject.start()));
-    await this.#rest();
-    while (this.roundsDone < this.#options.rounds && performance.now() < endMs) {
+    let rest = await comeToRest(this.#cluster, this.#recorder, () => Promise.resolve());
+    const { rounds, writesMax } = this.#options;
+    const isOver = (): boolean =>
+      this.roundsDone >= rounds || performance.now() >= endMs || this.totals.acknowledged >= writesMax;
+    while (!isOver()) {
       this.plan = planRound(this.#options, this.roundsDone);
       this.#tell(`round ${this.roundsDone}`);
-      const violations = await this.#round(this.plan);
-      if (violations.length > 0) return violations;
+      const [before] = rest.states;
+      const after = await this.#round(this.plan, before);
+      if ("violations" in after) return after.violations;
+      rest = after;
       this.roundsDone += 1;
     }
     return [];
   }
 
-  async #round(plan: PlannedRound): Promise<readonly string[]> {
+  async #round(
+    plan: PlannedRound,
+    before: ServerState | undefined,
+  ): Promise<Rest | { readonly violations: readonly string[] }> {
+    const { acknowledged } = this.totals;
+    this.#nemesis.destroyed = undefined;
+    this.#duels.start();
+    this.#watchers.start(plan.number, before);
+    await this.#watchers.begun();
+    this.#sessions.start(plan.number);
     this.#load.start(plan.number);
-    try {
-      await this.#nemesis.run(plan);
-    } catch (error) {
-      return [`eventually-back: ${error instanceof Error ? error.message : String(error)}`];
-    } finally {
-      await this.#load.stop();
-    }
-    const fallen = this.#cluster.fallen.map(({ name }) => `always-alive: ${name} ended by itself`);
-    if (fallen.length > 0) return fallen;
-    let states: readonly ServerState[];
-    try {
-      states = await this.#rest();
-    } catch (error) {
-      const { writes, reads } = this.history;
-      const known = [...alwaysHonestVersions({ writes, reads }), ...alwaysRising({ writes, reads })];
-      return [`eventually-equal: ${error instanceof Error ? error.message : String(error)}`, ...known];
-    }
-    const violations = this.#judge(states);
-    const [first] = states;
-    if (violations.length === 0 && first !== undefined) this.#recorder.turn(first.entries);
-    const { acknowledged, unknown } = this.totals;
-    this.#tell(
-      `at rest: ${first?.entries.size} keys; ${acknowledged} writes acknowledged, ${unknown} uncertain`,
+    const harm = this.#nemesis.run(plan).then(
+      () => undefined,
+      (error: unknown) => `eventually-back: ${messageOf(error)}`,
     );
-    return violations;
+    // A server that has to come back is not kept from it for ever by what is written meanwhile.
+    await Promise.race([harm, sleep(plan.lengthMs)]);
+    const { writesMin } = this.#options;
+    while (this.totals.acknowledged - acknowledged < writesMin || this.#sessions.steps.length === 0)
+      await sleep(LOOK_MS);
+    await Promise.all([this.#load.stop(), this.#sessions.stop()]);
+    const problem = await harm;
+    await this.#watchers.stop();
+    if (problem !== undefined) return { violations: [problem] };
+    const source = plan.cloned === undefined ? undefined : this.#cluster.subjects[plan.cloned];
+    if (source !== undefined) this.#recorder.uncertain([source.name, this.#cluster.guest.name]);
+    const fallen = this.#cluster.fallen.map(({ name }) => `always-alive: ${name} ended by itself`);
+    if (fallen.length > 0) return { violations: fallen };
+    let rest: Rest;
+    try {
+      rest = await comeToRest(this.#cluster, this.#recorder, (mark) =>
+        this.#watchers.catchUp(mark, plan.cloned !== undefined),
+      );
+    } catch (error) {
+      const { history } = this;
+      const known = [...alwaysHonestVersions(history), ...alwaysRising(history), ...this.#judgeSessions()];
+      return { violations: [`eventually-equal: ${messageOf(error)}`, ...known] };
+    }
+    const violations = this.#judge(rest);
+    if (violations.length > 0) return { violations };
+    const [first] = rest.states;
+    if (first !== undefined) this.#recorder.turn(first.entries);
+    await this.#duels.restore();
+    this.#conflicts += first?.conflicts.size ?? 0;
+    const { unknown, watchEvents, sessionSteps } = this.totals;
+    this.#tell(
+      `at rest: ${first?.entries.size} keys, ${first?.conflicts.size} with conflicts, ${this.#duels.duels.length} duels; ` +
+        `${this.totals.acknowledged} writes acknowledged, ${unknown} uncertain, ${watchEvents} events, ${sessionSteps} steps of sessions`,
+    );
+    return rest;
   }
 
-  #judge(states: readonly ServerState[]): string[] {
+  #judge({ states }: Rest): string[] {
     const { history } = this;
-    return [
+    const violations = [
       ...alwaysHonestVersions(history),
       ...alwaysRising(history),
       ...alwaysWritten(history, states),
+      ...this.#judgeSessions(),
       ...eventuallyEqual(states),
+      ...eventuallyListed(states, this.#duels.duels),
       ...states.flatMap(({ entries }) => eventuallyKept(history, entries)),
     ];
+    const [first] = states;
+    if (violations.length > 0 || first === undefined) return violations;
+    return [...this.#watchers.judge(first, acknowledgedIn(history))];
   }
 
-  /** Heals what is left, sees the guest off, and waits until nothing moves any more. */
-  async #rest(): Promise<readonly ServerState[]> {
-    const { network, subjects, guest } = this.#cluster;
-    network.heal();
-    const all = guest.isUp ? [...subjects, guest] : subjects;
-    await this.#settle(all);
-    if (guest.isUp) await this.#seeOff(guest);
-    await this.#settle(subjects);
-    return eventually("all states are read", () => Promise.all(subjects.map(stateOf)), READY_MS_MAX);
-  }
-
-  async #settle(subjects: readonly Subject[]): Promise<void> {
-    const servers = subjects.map(({ process }) => process);
-    await Promise.all(servers.map((server) => server.ready(READY_MS_MAX)));
-    await sameEverywhere(servers, READY_MS_MAX);
-    // A call that its client has given up may still be carried out.
-    await sleep(200);
-    await sameEverywhere(servers, READY_MS_MAX);
-  }
-
-  async #seeOff(guest: Subject): Promise<void> {
-    guest.isOpen = false;
-    const { replicaId } = await guest.process.ready(READY_MS_MAX);
-    const [first] = this.#cluster.subjects;
-    await eventually("the guest is removed", async () => {
-      // By force: everything is everywhere, and one that was interrupted while it joined cannot be asked.
-      await first?.process.client.removeMember(replicaId, true);
-    });
-    await guest.kill();
-    await guest.wipe();
-    guest.epoch += 1;
+  #judgeSessions(): string[] {
+    const { history } = this;
+    const deletes = history.writes
+      .filter(({ value, outcome }) => value === undefined && outcome !== "fail")
+      .map(({ key, outcome, version }) => ({ key, version: outcome === "ok" ? version : undefined }));
+    return alwaysSession(this.#sessions.steps, deletes, acknowledgedIn(history));
   }
 }
 
-async function stateOf({ name, process }: Subject): Promise<ServerState> {
-  const [{ digest }, entries] = await Promise.all([process.client.status(), process.client.entries()]);
-  const decoder = new TextDecoder();
-  return {
-    server: name,
-    digest,
-    entries: new Map(
-      entries.map(({ key, value, version }) => [
-        decoder.decode(key),
-        { version, value: decoder.decode(value) },
-      ]),
-    ),
-  };
+/** Whether a version is one that a writer was told: others may be of records that a rejoin has adopted. */
+function acknowledgedIn({ writes }: History): (version: string) => boolean {
+  const known = new Set<string>();
+  for (const { outcome, version } of writes) if (outcome === "ok") known.add(version);
+  return (version) => known.has(version);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

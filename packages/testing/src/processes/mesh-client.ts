@@ -1,5 +1,11 @@
 /** A thin client of a server's gRPC services, for tests. */
-import { Client, credentials, type Metadata, type ServiceError } from "@grpc/grpc-js";
+import {
+  Client,
+  type ClientDuplexStream,
+  credentials,
+  type Metadata,
+  type ServiceError,
+} from "@grpc/grpc-js";
 import type { MeshkvError } from "@meshkv/core";
 import {
   create,
@@ -8,10 +14,13 @@ import {
   type Entry,
   errorFromGrpc,
   KeyValue,
+  type ListConflictsResponse_Conflict,
   Mesh,
   type MessageInitShape,
   type MessageShape,
   methodCodec,
+  type PipelineRequest,
+  type PipelineResponse,
   type SetResponse,
   STATUS_DETAILS_KEY,
   type StatusResponse,
@@ -114,6 +123,27 @@ export class MeshClient {
   async list(prefix = ""): Promise<Map<string, string>> {
     const entries = await this.entries(prefix);
     return new Map(entries.map(({ key, value }) => [textOf(key), textOf(value)]));
+  }
+
+  /** Every key that has conflicts which no later write has seen, in order. */
+  async conflicts(prefix = ""): Promise<ListConflictsResponse_Conflict[]> {
+    const found: ListConflictsResponse_Conflict[] = [];
+    for (let pageToken = ""; ; ) {
+      const page = await this.call(KeyValue.method.listConflicts, {
+        prefix: bytesOf(prefix),
+        pageToken,
+        pageSize: 1000,
+      });
+      found.push(...page.conflicts);
+      if (page.nextPageToken === "") return found;
+      pageToken = page.nextPageToken;
+    }
+  }
+
+  /** Opens a pipeline, which the caller ends or cancels. */
+  pipeline(): ClientDuplexStream<PipelineRequest, PipelineResponse> {
+    const { path, requestSerialize, responseDeserialize } = methodCodec(KeyValue.method.pipeline);
+    return this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, {});
   }
 
   status(timeoutMs?: number): Promise<StatusResponse> {

@@ -89,21 +89,30 @@ export class RemoteWatch {
   readonly #isWritten: (value: string) => boolean;
   /** Values that were told last, by key; undefined: none. */
   readonly values = new Map<string, string | undefined>();
+  /** Key and value of every loser that was told, as `key value`. */
+  readonly losers = new Set<string>();
   /** How many streams ended because the server lacked what was told before. */
   behind = 0;
   #token = "";
 
+  /**
+   * @param isWritten whether somebody has written a value
+   * @param compare order of two versions of one key; that of the text by default
+   * @param linesMax as of the journal
+   */
   constructor(
     name: string,
     target: WatchInit["target"] & object,
     initial: boolean,
     isWritten: (value: string) => boolean,
+    compare?: (a: string, b: string) => number,
+    linesMax?: number,
   ) {
     this.#target = target;
     this.#initial = initial;
     this.#isWritten = isWritten;
     // Which versions were written is not known of writes whose answer was lost: their values are.
-    this.journal = new WatchJournal(name, () => true);
+    this.journal = new WatchJournal(name, () => true, compare, linesMax);
   }
 
   /** Where it goes on. */
@@ -152,6 +161,7 @@ export class RemoteWatch {
       version: entry.version,
       loser: kind === "conflict" ? previous?.version : undefined,
     });
+    if (kind === "conflict" && previous !== undefined) this.losers.add(`${key} ${textOf(previous.value)}`);
     if (kind !== "conflict") this.values.set(key, kind === "put" ? textOf(entry.value) : undefined);
   }
 }

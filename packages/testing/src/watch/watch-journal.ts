@@ -53,12 +53,16 @@ export class WatchJournal {
   #streams = 0;
   #events = 0;
   #log: string[] = [];
+  readonly #linesMax: number;
 
+  /** @param linesMax so much of what was told is kept, for people */
   constructor(
     name: string,
     isKnown: (version: string) => boolean,
     compare: (a: string, b: string) => number = (a, b) => (a < b ? -1 : a > b ? 1 : 0),
+    linesMax = 400,
   ) {
+    this.#linesMax = linesMax;
     this.name = name;
     this.#isKnown = isKnown;
     this.#compare = compare;
@@ -72,6 +76,11 @@ export class WatchJournal {
   /** Streams that were opened. */
   get streams(): number {
     return this.#streams;
+  }
+
+  /** What was told last, line by line. */
+  get lines(): readonly string[] {
+    return this.#log;
   }
 
   /** A new stream goes on where the last one ended. */
@@ -116,6 +125,24 @@ export class WatchJournal {
     if (key.conflicts.has(pair)) this.#fail(`${name}: the conflict ${pair} was told twice`);
     key.conflicts.add(pair);
     key.losers.add(loser);
+  }
+
+  /**
+   * Says where a put or delete was told after a greater one, of those whose version is their place in the order; for
+   * journals that were made with a comparison that cannot know which these are.
+   */
+  misordered(isOrdered: (version: string) => boolean): string[] {
+    const found: string[] = [];
+    for (const [name, { versions }] of this.#keys) {
+      let greatest: string | undefined;
+      for (const version of versions) {
+        if (!isOrdered(version)) continue;
+        if (greatest !== undefined && version < greatest)
+          found.push(`watcher ${this.name}: ${name}: ${version} was told after ${greatest}`);
+        else greatest = version;
+      }
+    }
+    return found;
   }
 
   /**
@@ -165,7 +192,7 @@ export class WatchJournal {
 
   #note(line: string): void {
     this.#log.push(line);
-    if (this.#log.length > 400) this.#log = this.#log.slice(200);
+    if (this.#log.length > this.#linesMax) this.#log = this.#log.slice(this.#linesMax / 2);
   }
 
   #fail(text: string): never {
