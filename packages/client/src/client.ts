@@ -3,6 +3,7 @@ import type { CallOptions, SetOptions, Written } from "./call-options.ts";
 import type { Key } from "./key.ts";
 import type { KeyValues } from "./key-values.ts";
 import type { MemberInfo, RemoveMemberOptions, ReplicaStatus } from "./mesh-info.ts";
+import type { VerifyEvent, VerifyOptions } from "./verification.ts";
 import type { Json, JsonOnly } from "./value-format.ts";
 
 /**
@@ -165,6 +166,24 @@ export interface MeshkvClient extends JsonKeyValues, AsyncDisposable {
    * ```
    */
   removeMember(replicaId: string, options?: RemoveMemberOptions): Promise<void>;
+
+  /**
+   * Has one replica read its whole table again, check every record, and compare it key by key with the tables of the others,
+   * while writes go on. Tells each key that differs as it is found, and of each member what became of it. Takes as long as the
+   * tables are large; there is no deadline. MEMBER_NOT_FOUND when there is no such peer.
+   *
+   * @example
+   * ```ts
+   * import { connect } from "@meshkv/client";
+   * await using kv = await connect("127.0.0.1:4000");
+   * for await (const event of kv.verify()) {
+   *   if (event.type === "check") console.log(event.address, event.isSound ? "is sound" : "is not as written");
+   *   if (event.type === "difference") console.log(event.key, event.version, event.peerVersion);
+   *   if (event.type === "result") console.log(event.address, event.outcome);
+   * }
+   * ```
+   */
+  verify(options?: VerifyOptions): AsyncIterable<VerifyEvent>;
 
   /** Ends all connections. Calls under way end with CANCELLED. */
   close(): Promise<void>;

@@ -32,4 +32,5 @@ export type {
 } from "./mesh-info.ts";
 export type { StandardSchema } from "./standard-schema.ts";
 export { bytesFormat, type Json, type JsonOnly, textFormat, type ValueFormat } from "./value-format.ts";
+export type { VerifyEvent, VerifyOptions, VerifyOutcome } from "./verification.ts";
 export type { Watch, WatchEvent, WatchOptions } from "./watch.ts";

@@ -10,10 +10,12 @@ import {
   type ReplicaStatus,
   replicaStatusOf,
 } from "../mesh-info.ts";
+import type { VerifyEvent, VerifyOptions } from "../verification.ts";
 import { bytesFormat, type Json, jsonFormat, textFormat } from "../value-format.ts";
 import { KeyValuesView } from "./key-values-view.ts";
 import { callIn, type Scope } from "./scope.ts";
 import { SessionState } from "./session-state.ts";
+import { verifyIn } from "./verify-stream.ts";
 
 const NO_PREFIX = new Uint8Array();
 
@@ -81,6 +83,10 @@ export class ClientView extends KeyValuesView<Json> implements MeshkvClient {
       force: options.force === true,
     };
     await callIn(this.#scope, Mesh.method.removeMember, () => request, { kind: "conditional" }, options);
+  }
+
+  verify(options: VerifyOptions = {}): AsyncGenerator<VerifyEvent, void, undefined> {
+    return verifyIn(this.#scope, options);
   }
 
   close(): Promise<void> {

@@ -14,15 +14,13 @@ import type { CallFailure } from "../call/call-failure.ts";
 import { type EntryReading, entryOf, type KeyInfo, keyInfoOf } from "../entry.ts";
 import type { Replica } from "../replicas/replica.ts";
 import type { Watch, WatchEvent, WatchOptions } from "../watch.ts";
+import { Arrivals } from "./arrivals.ts";
 import type { Scope } from "./scope.ts";
 
 const BACKOFF_MS_MIN = 20;
 const BACKOFF_MS_MAX = 1000;
 /** Responses read ahead of the reader: one while another is worked on. */
 const AHEAD_MAX = 2;
-
-/** A response, or how the stream ended. */
-type Arrival = { readonly response: WatchResponse } | { readonly failure: CallFailure | undefined };
 
 /** Changes of one target, in order and without a gap. */
 export class WatchStream<V> implements Watch<V> {
@@ -108,7 +106,7 @@ export class WatchStream<V> implements Watch<V> {
   async *#follow(
     replica: Replica,
   ): AsyncGenerator<WatchEvent<V>, { failure: CallFailure | undefined; progressed: boolean }, undefined> {
-    const arrivals = new Arrivals();
+    const arrivals = new Arrivals<WatchResponse>();
     const stream = replica.channel.stream(KeyValue.method.watch, this.#request(), {
       onReply: (response) => {
         replica.heard(performance.now());
@@ -181,31 +179,5 @@ export class WatchStream<V> implements Watch<V> {
   #changeOf(message: EntryMessage, origin: string): Pick<KeyInfo, "key" | "keyBytes" | "version" | "origin"> {
     const { key, keyBytes, version } = keyInfoOf(message, this.#reading.prefixBytes);
     return { key, keyBytes, version, origin: origin === "" ? message.origin : origin };
-  }
-}
-
-/** What has arrived and was not taken yet. */
-class Arrivals {
-  #queue: Arrival[] = [];
-  #wake: (() => void) | undefined;
-
-  /** Returns how many wait. */
-  add(arrival: Arrival): number {
-    this.#queue.push(arrival);
-    this.#wake?.();
-    return this.#queue.length;
-  }
-
-  async next(): Promise<Arrival> {
-    for (;;) {
-      const [first, ...rest] = this.#queue;
-      if (first !== undefined) {
-        this.#queue = rest;
-        return first;
-      }
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
   }
 }

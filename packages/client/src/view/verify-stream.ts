@@ -1,0 +1,70 @@
+/** A comparison of replicas: one stream of one replica; of another only while nothing has been told yet. */
+import { create, Mesh, MeshkvError, type VerifyResponse, VerifyRequestSchema } from "@meshkv/protocol";
+import { type CallFailure, cancelled } from "../call/call-failure.ts";
+import type { Replica } from "../replicas/replica.ts";
+import { type VerifyEvent, verifyEventOf, type VerifyOptions } from "../verification.ts";
+import { Arrivals } from "./arrivals.ts";
+import type { Scope } from "./scope.ts";
+
+/** Responses read ahead of the reader. */
+const AHEAD_MAX = 16;
+
+/** Has some replica compare itself with others. Rejects with MeshkvError. */
+export async function* verifyIn(
+  { caller: { replicas } }: Scope,
+  { peer = "", signal }: VerifyOptions,
+): AsyncGenerator<VerifyEvent, void, undefined> {
+  const tried = new Set<Replica>();
+  const throwIfAborted = (): void => {
+    if (signal?.aborted === true) throw cancelled(signal);
+  };
+  for (;;) {
+    throwIfAborted();
+    const replica = replicas.choose(false, tried);
+    if (replica === undefined) throw new MeshkvError("CANCELLED", "the client is closed");
+    const { failure, hasBegun } = yield* follow(replica, peer, signal);
+    throwIfAborted();
+    if (failure === undefined) return;
+    tried.add(replica);
+    const isLast = replicas.all.every((each) => tried.has(each));
+    if (hasBegun || failure.fate === "final" || isLast) throw failure.error;
+  }
+}
+
+interface Outcome {
+  readonly failure: CallFailure | undefined;
+  readonly hasBegun: boolean;
+}
+
+async function* follow(
+  replica: Replica,
+  peer: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<VerifyEvent, Outcome, undefined> {
+  const arrivals = new Arrivals<VerifyResponse>();
+  const stream = replica.channel.stream(Mesh.method.verify, create(VerifyRequestSchema, { peer }), {
+    onReply: (response) => {
+      replica.heard(performance.now());
+      if (arrivals.add({ response }) >= AHEAD_MAX) stream.pause();
+    },
+    onEnd: (failure) => void arrivals.add({ failure }),
+  });
+  const leave = replica.hostWatch((failure) => void arrivals.add({ failure }));
+  const onAbort = (): void => void arrivals.add({ failure: undefined });
+  signal?.addEventListener("abort", onAbort, { once: true });
+  let hasBegun = false;
+  try {
+    for (;;) {
+      const arrival = await arrivals.next();
+      if ("failure" in arrival) return { failure: arrival.failure, hasBegun };
+      hasBegun = true;
+      stream.resume();
+      const event = verifyEventOf(arrival.response);
+      if (event !== undefined) yield event;
+    }
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+    leave();
+    stream.cancel();
+  }
+}
