@@ -33,6 +33,8 @@ export class SessionProbes {
   readonly #sessions: readonly Session[];
   /** Keys that anybody deleted, or gave a deadline: each may be gone, whatever was read of it before. */
   readonly #mortal = new Set<KeyText>();
+  /** Whether a record would have lost against one that a replica has forgotten; told by who knows all records. */
+  isBelowForgotten: (record: WriteRecord) => boolean = () => false;
   /** Reads that were answered, and refusals. */
   reads = 0;
   refusals = 0;
@@ -95,7 +97,9 @@ export class SessionProbes {
       return this.#mortal.has(last.key);
     }
     const { winner } = entry;
-    return isSameWrite(winner, last) || compareRecords(winner, last) >= 0 || covers(winner, last);
+    if (isSameWrite(winner, last) || compareRecords(winner, last) >= 0 || covers(winner, last)) return true;
+    // Another mesh, in which this was written beside what is forgotten, came in, or was joined: it is new to everybody here.
+    return !covers(last, winner) && this.isBelowForgotten(winner);
   }
 }
 

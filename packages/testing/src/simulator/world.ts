@@ -67,6 +67,7 @@ export class World implements Surroundings {
     this.network = new Network(this.parameters, this.random, this.scheduler, this.trace, this.machines);
     this.observer = new Oracle(this.parameters, this.trace, this.machines);
     this.probes = new SessionProbes(this.parameters, new Random(seed, 77));
+    this.probes.isBelowForgotten = (record) => this.observer.registry.isBelowForgotten(record);
     this.#workload = new Workload(this.parameters, new Random(seed, 2));
     this.#faults = new Faults(this);
     for (let index = 0; index < this.parameters.machines; index += 1) this.addMachine();

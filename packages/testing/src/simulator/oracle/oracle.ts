@@ -248,7 +248,7 @@ export class Oracle implements Observer {
   }
 
   #forgot(records: readonly WriteRecord[]): void {
-    for (const record of records) this.registry.get(record).isForgotten = true;
+    for (const record of records) this.registry.forget(record);
   }
 
   /** A version is durable at its origin: from now on others may have it, and before nobody may have claimed it. */

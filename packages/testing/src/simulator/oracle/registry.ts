@@ -52,6 +52,7 @@ export class Registry {
   readonly #told = new VersionIndex<number>();
   readonly #byOrigin = new Map<ReplicaId, Issued[]>();
   readonly #writesOfKey = new Map<KeyText, number>();
+  readonly #forgotten = new Map<KeyText, Issued[]>();
   /** Directories were copied or put back: until the copies meet, one version may name two records. */
   allowsForks = false;
 
@@ -151,6 +152,22 @@ export class Registry {
     issued.starts.push(start);
     issued.seen.addAll(seen);
     this.#unnamedStrays.push({ issued, start });
+  }
+
+  /** A replica that had the record, and nothing else of its key, has forgotten it. */
+  forget(record: WriteRecord): void {
+    const issued = this.get(record);
+    if (issued.isForgotten) return;
+    issued.isForgotten = true;
+    const ofKey = this.#forgotten.get(record.key);
+    if (ofKey === undefined) this.#forgotten.set(record.key, [issued]);
+    else ofKey.push(issued);
+  }
+
+  /** Whether the record would have lost against one that a replica has forgotten. */
+  isBelowForgotten(record: WriteRecord): boolean {
+    const issued = this.get(record);
+    return this.#forgotten.get(record.key)?.some((other) => compareIssued(other, issued) > 0) === true;
   }
 
   /** All records of an origin with `after < timestamp <= upTo`, latest first. */
