@@ -249,8 +249,15 @@ function continues({ start, recovered }: Position, seen: Seen): boolean {
 }
 
 function startPrint(start: StartId): number {
-  return (Number.parseInt(start.slice(0, 8), 16) ^ Number.parseInt(start.slice(8), 16)) >>> 0;
+  if (lastStart?.start !== start) {
+    const print = (Number.parseInt(start.slice(0, 8), 16) ^ Number.parseInt(start.slice(8), 16)) >>> 0;
+    lastStart = { start, print };
+  }
+  return lastStart.print;
 }
+
+/** Nearly all that is written here is written in one start. */
+let lastStart: { readonly start: StartId; readonly print: number } | undefined;
 
 function meshPrint(name: string): number {
   if (lastPrint?.name !== name) lastPrint = { name, print: crc32c(new ByteWriter().text(name).finish()) };

@@ -75,6 +75,8 @@ export class ServedReplica implements LocalReplica {
   readonly #size: DirectorySize;
   #reopening: Promise<void> | undefined;
   #commits: LocalCommits | undefined;
+  /** The tables that were read last: they are the same for long. */
+  #served: { readonly run: Run; readonly number: number; readonly tables: Generation } | undefined;
   readonly #requests = new RequestLedger();
   readonly #stopped = new AbortController();
   readonly #watches = new LocalWatches();
@@ -199,8 +201,14 @@ export class ServedReplica implements LocalReplica {
   }
 
   get(key: KeyText): Entry | undefined {
-    const { database, host } = this.#reading();
-    return database.generation(host.active.generation).entry(key);
+    const run = this.#reading();
+    const { generation } = run.host.active;
+    let served = this.#served;
+    if (served?.run !== run || served.number !== generation) {
+      served = { run, number: generation, tables: run.database.generation(generation) };
+      this.#served = served;
+    }
+    return served.tables.entry(key);
   }
 
   async list(
