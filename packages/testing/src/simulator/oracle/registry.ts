@@ -25,7 +25,7 @@ export interface Issued {
   /** It was durable at its origin at some time. */
   isDurable: boolean;
   isAcknowledged: boolean;
-  /** A replica that had it has forgotten it. */
+  /** A replica that had it, or an adoption of it, has forgotten that. */
   isForgotten: boolean;
 }
 
@@ -159,6 +159,7 @@ export class Registry {
     const issued = this.get(record);
     if (issued.isForgotten) return;
     issued.isForgotten = true;
+    issued.original.isForgotten = true;
     const ofKey = this.#forgotten.get(record.key);
     if (ofKey === undefined) this.#forgotten.set(record.key, [issued]);
     else ofKey.push(issued);

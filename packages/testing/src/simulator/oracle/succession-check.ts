@@ -23,7 +23,9 @@ export function checkSuccession(
       if (record !== winner && record.timestamp <= since) continue;
       if (known !== undefined && (known.writes.has(issued.number) || isSuperseded(issued, known))) continue;
       // Every member had it: one that left for the other mesh before may have brought what it did, and not itself.
-      if (record.isDelete && issued.isForgotten) continue;
+      const showsNothing =
+        record.isDelete || (record.expiresAtMs > 0 && record.expiresAtMs <= machine.wallMs());
+      if (showsNothing && (issued.isForgotten || issued.original.isForgotten)) continue;
       throw new Violation(
         "always-handed-over",
         `${machine.address} lost ${describeRecord(record)} as it rejoined`,
