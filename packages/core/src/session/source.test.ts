@@ -45,7 +45,9 @@ class Desk {
 
   /** The key that follows in the order of keys. */
   keyAfter(key: KeyText | undefined): KeyText | undefined {
-    return [...this.lone.tables.entries.keys()].sort((a, b) => (a < b ? -1 : 1)).find((other) => key === undefined || other > key);
+    return [...this.lone.tables.entries.keys()]
+      .sort((a, b) => (a < b ? -1 : 1))
+      .find((other) => key === undefined || other > key);
   }
 
   /** Tells it a message; returns what it sends and whether it closes. */
