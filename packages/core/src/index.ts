@@ -83,6 +83,7 @@ export {
   type RecordFields,
   type WriteRecord,
 } from "./record.ts";
+export { heldLevel, holdingMembers } from "./replica/held-level.ts";
 export { computeFloor, computeHorizon, type HorizonBound, type MemberKnowledge } from "./replica/horizon.ts";
 export { Replica } from "./replica/replica.ts";
 export type { Write } from "./replica/write.ts";

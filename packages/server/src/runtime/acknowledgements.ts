@@ -5,6 +5,8 @@
  */
 import {
   formatVersion,
+  heldLevel,
+  holdingMembers,
   isCovered,
   type MemberSet,
   MeshkvError,
@@ -116,12 +118,11 @@ export class Acknowledgements {
     }
   }
 
-  /** Members that can hold anything: a joiner that has not finished holds nothing of its own, and may never finish. */
   #current(): readonly ReplicaId[] {
     const members = this.#run.host.active.replica.durableMembers;
     if (members !== this.#members) {
       this.#members = members;
-      this.#eligible = members.current().filter((id) => members.get(id)?.admittedBy === undefined);
+      this.#eligible = holdingMembers(members);
     }
     return this.#eligible;
   }
@@ -129,10 +130,9 @@ export class Acknowledgements {
   /** Own versions up to here are held by as many as the concern asks for. */
   #level(concern: WriteConcern): number {
     const { replica, peering } = this.#run.host.active;
-    const held = this.#current().map((id) => peering.knowledgeOf(id)?.vector.get(replica.id) ?? 0);
-    held.sort((a, b) => b - a);
-    if (concern.kind === "all") return held.at(-1) ?? 0;
-    return held[concern.kind === "relaxed" ? 0 : concern.count - 1] ?? 0;
+    const members = this.#current();
+    const count = concern.kind === "replicas" ? concern.count : concern.kind === "all" ? members.length : 1;
+    return heldLevel(members, (id) => peering.knowledgeOf(id), replica.id, count);
   }
 
   #isMet(version: Version, concern: WriteConcern): boolean {

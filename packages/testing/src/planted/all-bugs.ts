@@ -1,3 +1,4 @@
+import { CLIENT_BUGS } from "./client-bugs.ts";
 import { CLOCK_AND_CONFLICT_BUGS } from "./clock-and-conflict-bugs.ts";
 import { FORGETTING_BUGS } from "./forgetting-bugs.ts";
 import { MEMBERSHIP_BUGS } from "./membership-bugs.ts";
@@ -14,4 +15,5 @@ export const ALL_BUGS: readonly PlantedBug[] = [
   ...FORGETTING_BUGS,
   ...MEMBERSHIP_BUGS,
   ...CLOCK_AND_CONFLICT_BUGS,
+  ...CLIENT_BUGS,
 ];

@@ -1,6 +1,6 @@
 /** Looks for a planted bug by the means that its rule is guarded with. */
-import type { FaultKind, WorldOptions } from "../simulator/parameters.ts";
-import type { PlantedBug } from "./planted-bug.ts";
+import type { WorldOptions } from "../simulator/parameters.ts";
+import type { Hunt, PlantedBug } from "./planted-bug.ts";
 import { SourceGraph } from "./source-graph.ts";
 
 /** How a hunt ended. */
@@ -27,25 +27,25 @@ export async function hunt(bug: PlantedBug, seeds: Iterable<number>): Promise<Ca
     const { failureOf } = graph.load("testing/src/scenarios/all-scenarios.ts") as { failureOf: RunScenario };
     return { bug, complaint: await failureOf(bug.hunt.scenario), seed: 0, tried: 0 };
   }
-  const { faults } = bug.hunt;
+  const options = optionsFor(bug.hunt);
   const { runSeed } = graph.load("testing/src/simulator/world.ts") as { runSeed: RunSeed };
   let tried = 0;
   for (const seed of seeds) {
     tried += 1;
-    const { violation } = runSeed(seed, optionsFor(faults));
+    const { violation } = runSeed(seed, options);
     // A world that complains without the bug proves nothing about it.
-    if (violation !== undefined && isClean(seed, faults)) return { bug, complaint: violation, seed, tried };
+    if (violation !== undefined && isClean(seed, options)) return { bug, complaint: violation, seed, tried };
   }
   return { bug, complaint: undefined, seed: 0, tried };
 }
 
 let sound: RunSeed | undefined;
 
-function isClean(seed: number, faults: readonly FaultKind[]): boolean {
+function isClean(seed: number, options: WorldOptions): boolean {
   sound ??= (new SourceGraph().load("testing/src/simulator/world.ts") as { runSeed: RunSeed }).runSeed;
-  return sound(seed, optionsFor(faults)).violation === undefined;
+  return sound(seed, options).violation === undefined;
 }
 
-function optionsFor(faultKinds: readonly FaultKind[]): WorldOptions {
-  return { isQuick: true, faultKinds, eventsMax: EVENTS_MAX };
+function optionsFor({ faults, isPeopled = false }: Extract<Hunt, { by: "simulator" }>): WorldOptions {
+  return { isQuick: true, isPeopled, faultKinds: faults, eventsMax: EVENTS_MAX };
 }

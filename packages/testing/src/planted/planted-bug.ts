@@ -4,7 +4,12 @@ import type { Patch } from "./source-graph.ts";
 /** Who has to notice a planted bug. */
 export type Hunt =
   /** Quick simulated worlds with these faults. */
-  | { readonly by: "simulator"; readonly faults: readonly FaultKind[] }
+  | {
+      readonly by: "simulator";
+      readonly faults: readonly FaultKind[];
+      /** Worlds with watchers, and clients that wait for several replicas. */
+      readonly isPeopled?: boolean;
+    }
   /** A scenario by its name, which must fail. */
   | { readonly by: "scenario"; readonly scenario: string };
 
@@ -28,6 +33,11 @@ export function inCore(file: string, find: string, replace: string): Patch {
 
 export function bySimulator(...faults: readonly FaultKind[]): Hunt {
   return { by: "simulator", faults };
+}
+
+/** By what clients see: watchers, sessions, and writers that wait for several replicas. */
+export function byClients(...faults: readonly FaultKind[]): Hunt {
+  return { by: "simulator", faults, isPeopled: true };
 }
 
 export function byScenario(scenario: string): Hunt {

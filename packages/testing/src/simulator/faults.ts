@@ -70,6 +70,10 @@ export class Faults {
         return this.#join();
       case "wipe":
         return this.#wipe();
+      case "fsync-fails":
+        return this.#failDisk();
+      case "disk-full":
+        return this.#fillDisk();
     }
   }
 
@@ -80,6 +84,32 @@ export class Faults {
     const machine = random.pick(live);
     machine.shell?.crash(isSilent);
     this.#startLater(machine);
+    return true;
+  }
+
+  /** After any failed batch the handle takes no more writes; it is closed and opened again (rule W2). */
+  #failDisk(): boolean {
+    const { random, scheduler } = this.#world;
+    const live = this.#live();
+    if (live.length === 0) return false;
+    const machine = random.pick(live);
+    const { shell } = machine;
+    shell?.failDisk();
+    scheduler.after(random.logarithmic(1000, 2_000_000), () => {
+      if (machine.shell !== shell || shell === undefined) return;
+      shell.crash(false);
+      this.#startLater(machine);
+    });
+    return true;
+  }
+
+  /** Below the floor of free space clients' writes are refused, and nothing is taken off links; the rest goes on. */
+  #fillDisk(): boolean {
+    const { random, scheduler, network, machines } = this.#world;
+    const machine = random.pick(machines);
+    const forUs = random.logarithmic(10_000, 3_000_000);
+    machine.fullUntilUs = scheduler.nowUs + forUs;
+    network.hold(machine, forUs);
     return true;
   }
 

@@ -17,8 +17,10 @@ export class Machine {
   offsetMs = 0;
   drift = 0;
   shell: Shell | undefined;
-  /** Never comes back. */
+  /** Never comes back; its process may live on where nobody reaches it. */
   isGone = false;
+  /** Its disk has no room until then, in microseconds of the world. */
+  fullUntilUs = 0;
 
   constructor(index: number, address: string, disk: SimulatedDisk, config: HostConfig, scheduler: Scheduler) {
     this.index = index;

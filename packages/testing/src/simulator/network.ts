@@ -2,13 +2,14 @@
  * Ordered streams of messages between processes, over a network that delays, stalls, parts and cuts. A sender's buffer
  * outlives the sender.
  */
-import { decodeMessage, encodeMessage, type LinkId, type PeerMessage } from "@meshkv/core";
+import { decodeMessage, encodeMessage, FormatError, type LinkId, type PeerMessage } from "@meshkv/core";
 import type { Machine } from "./machine.ts";
 import type { WorldParameters } from "./parameters.ts";
 import type { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Shell } from "./shell.ts";
 import type { Trace } from "./trace.ts";
+import { Violation } from "./violation.ts";
 
 /** One process's end of a link. */
 export interface LinkEnd {
@@ -43,6 +44,7 @@ export class Network {
   /** Pairs that never had a way. */
   readonly #missing = new Set<string>();
   #isCalm = false;
+  readonly #tears: Random;
 
   constructor(
     parameters: WorldParameters,
@@ -50,7 +52,9 @@ export class Network {
     scheduler: Scheduler,
     trace: Trace,
     machines: readonly Machine[],
+    tears: Random,
   ) {
+    this.#tears = tears;
     this.#parameters = parameters;
     this.#random = random;
     this.#scheduler = scheduler;
@@ -66,6 +70,29 @@ export class Network {
   /** Takes the way between two machines out of the world for good. */
   omit(a: string, b: string): void {
     this.#missing.add(`${a}>${b}`).add(`${b}>${a}`);
+  }
+
+  /** A machine is gone: those that had a way to it get one to each other, so that what is left hangs together. */
+  bypass(gone: Machine): void {
+    const beside = this.#machines.filter(
+      (machine) => machine !== gone && !this.#missing.has(`${gone.address}>${machine.address}`),
+    );
+    for (const a of beside) for (const b of beside) this.#missing.delete(`${a.address}>${b.address}`);
+  }
+
+  /** Takes the way between two machines away for good, and breaks what links there are. */
+  sever(a: Machine, b: Machine): void {
+    this.omit(a.address, b.address);
+    for (const direction of this.#directions) {
+      const ends = [direction.from.shell.machine, direction.to.shell.machine];
+      if (ends.includes(a) && ends.includes(b)) this.cut(direction, false);
+    }
+  }
+
+  /** Nothing reaches a machine for a while: it takes nothing off its links. */
+  hold(machine: Machine, forUs: number): void {
+    for (const direction of this.#directions)
+      if (direction.to.shell.machine === machine) this.stall(direction, forUs);
   }
 
   /** Stops everything from one machine to another until {@link heal}. */
@@ -245,7 +272,8 @@ export class Network {
 
   #breakOff(direction: Direction, isSilent: boolean): void {
     const kept = this.#random.below(direction.queue.length + 1);
-    direction.queue.splice(kept);
+    const [torn] = direction.queue.splice(kept);
+    if (torn !== undefined && torn.bytes !== "end") this.#tear(torn.bytes);
     direction.queuedBytes = direction.queue.reduce(
       (sum, { bytes }) => sum + (bytes === "end" ? 0 : bytes.length),
       0,
@@ -256,6 +284,21 @@ export class Network {
       this.#directions.delete(direction);
       this.#close(direction.to);
     });
+  }
+
+  /** A link breaks in the middle of a message: what has come of it must not be taken for one. */
+  #tear(bytes: Uint8Array): void {
+    const length = this.#tears.below(bytes.length);
+    try {
+      decodeMessage(bytes.subarray(0, length));
+    } catch (error) {
+      if (error instanceof FormatError) return;
+      throw error;
+    }
+    throw new Violation(
+      "always-whole-messages",
+      `${length} of ${bytes.length} bytes were taken for a message`,
+    );
   }
 
   /** Holds one direction for a while. */

@@ -20,8 +20,27 @@ export const FAULT_KINDS = [
   "gone",
   "join",
   "wipe",
+  "fsync-fails",
+  "disk-full",
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
+
+/** With these no disk is lost or put back, and nobody leaves: what was told to watchers and as durable stays true. */
+const GENTLE_KINDS: readonly FaultKind[] = [
+  "kill",
+  "power",
+  "cut",
+  "stall",
+  "part-one-way",
+  "part-pair",
+  "isolate",
+  "bridge",
+  "heal",
+  "fsync-fails",
+  "disk-full",
+];
+/** Kinds that came later: they are drawn apart, so that the worlds of seeds without them stay what they were. */
+const LATER_KINDS: readonly FaultKind[] = ["fsync-fails", "disk-full"];
 
 /** What is drawn when nothing else is asked for. */
 export const DEFAULT_FAULT_KINDS: readonly FaultKind[] = [
@@ -34,6 +53,8 @@ export const DEFAULT_FAULT_KINDS: readonly FaultKind[] = [
   "isolate",
   "bridge",
   "heal",
+  "fsync-fails",
+  "disk-full",
 ];
 
 /** How a seed is to be run. */
@@ -45,6 +66,8 @@ export interface WorldOptions {
   readonly isQuick?: boolean;
   /** Lines, stars and rings besides full meshes; clocks that drift, and some that are years ahead. */
   readonly isWide?: boolean;
+  /** In some worlds clients watch, wait for several replicas, and a core of the machines outlives the rest. */
+  readonly isPeopled?: boolean;
   /** A world that is not at rest after so many events never will be; 3 million. */
   readonly eventsMax?: number;
   readonly plan?: Plan;
@@ -94,10 +117,37 @@ export interface WorldParameters {
   readonly faultWeights: Readonly<Partial<Record<FaultKind, number>>>;
   /** How long clients and faults are at work. */
   readonly activeUs: number;
+  /** Clients that watch; 0 in most worlds. */
+  readonly watchers: number;
+  /** How long logs are kept for watchers. */
+  readonly historyMs: number;
+  /** Clients wait for several replicas. */
+  readonly hasConcerns: boolean;
+  /** In the end this many machines, of those that were there first, stay cut off for good; the others must come to rest. */
+  readonly outcasts: number;
 }
 
 /** Draws the world of a seed. */
-export function drawParameters(random: Random, options: WorldOptions): WorldParameters {
+export function drawParameters(random: Random, later: Random, options: WorldOptions): WorldParameters {
+  const drawn = drawEarly(random, options);
+  const kinds = options.faultKinds ?? DEFAULT_FAULT_KINDS;
+  const faultWeights = { ...drawn.faultWeights, ...drawWeights(later, kinds, LATER_KINDS) };
+  const isGentle = (Object.keys(faultWeights) as FaultKind[]).every((kind) => GENTLE_KINDS.includes(kind));
+  const isPeopled = options.isPeopled === true && isGentle && later.chance(0.35);
+  const hasOutcasts = options.isPeopled === true && drawn.machines > 2 && later.chance(0.15);
+  return {
+    ...drawn,
+    faultWeights,
+    watchers: isPeopled ? later.between(1, 3) : 0,
+    historyMs: isPeopled ? later.pick([0, 500, 3000]) : 0,
+    hasConcerns: isPeopled,
+    outcasts: hasOutcasts ? later.between(1, Math.floor((drawn.machines - 1) / 2)) : 0,
+  };
+}
+
+type Early = Omit<WorldParameters, "watchers" | "historyMs" | "hasConcerns" | "outcasts">;
+
+function drawEarly(random: Random, options: WorldOptions): Early {
   const delayUsMin = random.logarithmic(100, 5000);
   return {
     meshName: "default",
@@ -123,16 +173,22 @@ export function drawParameters(random: Random, options: WorldOptions): WorldPara
     deadlineChance: random.chance(0.5) ? random.float() * 0.5 : 0,
     batchChance: random.chance(0.5) ? random.float() * 0.5 : 0,
     faultUs: random.chance(0.15) ? 0 : random.logarithmic(20_000, 2_000_000),
-    faultWeights: drawWeights(random, options.faultKinds ?? DEFAULT_FAULT_KINDS),
+    faultWeights: drawWeights(random, options.faultKinds ?? DEFAULT_FAULT_KINDS, EARLY_KINDS),
     activeUs: random.between(2_000_000, 10_000_000) / (options.isQuick === true ? 5 : 1),
     recentLogBytes: random.chance(0.4) ? 0 : random.logarithmic(500, 1_000_000),
   };
 }
 
+const EARLY_KINDS = FAULT_KINDS.filter((kind) => !LATER_KINDS.includes(kind));
+
 /** About half of the kinds occur in a world, at rates of their own. */
-function drawWeights(random: Random, kinds: readonly FaultKind[]): Partial<Record<FaultKind, number>> {
+function drawWeights(
+  random: Random,
+  kinds: readonly FaultKind[],
+  among: readonly FaultKind[],
+): Partial<Record<FaultKind, number>> {
   const weights: Partial<Record<FaultKind, number>> = {};
-  for (const kind of FAULT_KINDS) {
+  for (const kind of among) {
     const weight = random.chance(0.5) ? random.float() : 0;
     if (weight > 0 && kinds.includes(kind)) weights[kind] = weight;
   }

@@ -1,7 +1,7 @@
 /**
  * Clients with sessions that move between machines at random: whatever a session reads is at least as new as what it
- * wrote or read before, wherever; a replica that lacks something of it refuses. They only look: the world runs as if
- * they were not there.
+ * wrote or read before, wherever, and whatever it writes comes after that; a replica that lacks something of it refuses.
+ * The writes are those of the workload: the world runs as if there were no sessions.
  */
 import {
   compareRecords,
@@ -16,6 +16,7 @@ import {
 import type { Machine } from "./machine.ts";
 import type { WorldParameters } from "./parameters.ts";
 import type { Random } from "./random.ts";
+import type { Shell } from "./shell.ts";
 import { Violation } from "./violation.ts";
 
 const SESSIONS = 3;
@@ -35,12 +36,17 @@ export class SessionProbes {
   readonly #mortal = new Set<KeyText>();
   /** Whether a record would have lost against one that a replica has forgotten; told by who knows all records. */
   isBelowForgotten: (record: WriteRecord) => boolean = () => false;
-  /** Reads that were answered, and refusals. */
+  /** Writes that were not acknowledged yet, by the session that made them. */
+  readonly #writing = new Map<WriteRecord, Session>();
+  readonly #writers: Random;
+  /** Writes that were acknowledged, reads that were answered, and refusals. */
+  writes = 0;
   reads = 0;
   refusals = 0;
 
-  constructor(parameters: WorldParameters, random: Random) {
+  constructor(parameters: WorldParameters, random: Random, writers: Random) {
     this.#parameters = parameters;
+    this.#writers = writers;
     this.#random = random;
     this.#sessions = Array.from({ length: SESSIONS }, (_, index) => ({
       name: `session ${index}`,
@@ -50,9 +56,42 @@ export class SessionProbes {
   }
 
   /** Remembers what was written: where a key is gone, somebody must have deleted it or given it a deadline. */
-  wrote(records: readonly WriteRecord[]): void {
+  wrote(records: readonly WriteRecord[], { host }: Shell): void {
     for (const { key, isDelete, expiresAtMs } of records)
       if (isDelete || expiresAtMs > 0) this.#mortal.add(key);
+    const session = this.#writers.pick(this.#sessions);
+    if (!this.#enters(session, host.active.replica)) return;
+    for (const record of records) {
+      const last = session.seen.get(record.key);
+      if (last !== undefined && !isSameWrite(record, last) && compareRecords(record, last) <= 0) {
+        throw new Violation(
+          "always-session",
+          `${session.name} writes ${describe(record)} of ${record.key}, after it saw ${describe(last)}`,
+        );
+      }
+      this.#writing.set(record, session);
+    }
+  }
+
+  /** Writes are durable: whoever made them has seen them. */
+  acknowledged(records: readonly WriteRecord[], { host }: Shell): void {
+    for (const record of records) {
+      const session = this.#writing.get(record);
+      if (session === undefined) continue;
+      this.#writing.delete(record);
+      this.writes += 1;
+      session.token.sawVersion(record, host.active.replica);
+      const last = session.seen.get(record.key);
+      if (last === undefined || compareRecords(record, last) > 0) session.seen.set(record.key, record);
+    }
+  }
+
+  /** Passes the token through its bytes; false when the replica lacks something of the session. */
+  #enters(session: Session, replica: Replica): boolean {
+    const result = SessionToken.decode(session.token.encode(replica), this.#parameters.meshName);
+    if ("problem" in result) throw new Violation("always-session", result.problem);
+    session.token = result.token;
+    return session.token.missingAt(replica) === undefined;
   }
 
   /** One session reads one key somewhere. */
@@ -70,10 +109,7 @@ export class SessionProbes {
   }
 
   #read(session: Session, replica: Replica, key: KeyText, entry: Entry | undefined): void {
-    const result = SessionToken.decode(session.token.encode(replica), this.#parameters.meshName);
-    if ("problem" in result) throw new Violation("always-session", result.problem);
-    session.token = result.token;
-    if (session.token.missingAt(replica) !== undefined) {
+    if (!this.#enters(session, replica)) {
       this.refusals += 1;
       return;
     }

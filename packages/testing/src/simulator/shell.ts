@@ -31,6 +31,8 @@ export interface Surroundings {
   readonly trace: Trace;
   readonly network: Network;
   readonly observer: Observer;
+  /** Clients are told that their writes are durable. */
+  acknowledged(shell: Shell, records: readonly WriteRecord[]): void;
 }
 
 interface Waiting {
@@ -48,6 +50,7 @@ export class Shell {
   #isRunning = true;
   #lastSyncUs = 0;
   #mayWrite = false;
+  #hasFailed = false;
   #waiting: Waiting[] = [];
 
   /** Starts a process on the machine's directory. */
@@ -87,13 +90,24 @@ export class Shell {
   /** Whether a client's write would be taken now. */
   get mayWrite(): boolean {
     return (
-      this.#isRunning && this.#mayWrite && !this.#host.isFrozen && !this.#host.active.peering.isClockOff()
+      this.#isRunning &&
+      this.#mayWrite &&
+      !this.#hasFailed &&
+      this.machine.fullUntilUs <= this.#world.scheduler.nowUs &&
+      !this.#host.isFrozen &&
+      !this.#host.active.peering.isClockOff()
     );
   }
 
   newLink(): LinkId {
     this.#nextLink += 1;
     return this.#nextLink;
+  }
+
+  /** An fsync fails: nothing becomes durable any more, reads and peers go on, until the directory is opened again. */
+  failDisk(): void {
+    this.#hasFailed = true;
+    this.#world.trace.say(() => `the disk of ${this.#name} fails`);
   }
 
   /** The process dies at once. */
@@ -255,7 +269,7 @@ export class Shell {
     const delayUs = random.logarithmic(parameters.syncUsMin, parameters.syncUsMax);
     this.#lastSyncUs = Math.max(this.#lastSyncUs, scheduler.nowUs + delayUs);
     scheduler.after(this.#lastSyncUs - scheduler.nowUs, () => {
-      if (!this.#isRunning) return;
+      if (!this.#isRunning || this.#hasFailed) return;
       this.machine.disk.sync(operation);
       this.#synced(operation);
       this.#after();
@@ -273,7 +287,7 @@ export class Shell {
     const done = this.#waiting.filter((w) => w.generation === generation && w.group <= number);
     if (done.length === 0) return;
     this.#waiting = this.#waiting.filter((w) => !done.includes(w));
-    for (const { records } of done) this.#world.observer.acknowledged(this, records);
+    for (const { records } of done) this.#world.acknowledged(this, records);
   }
 }
 

@@ -3,6 +3,7 @@ import type { KeyText, Write, WriteRecord } from "@meshkv/core";
 import type { Machine } from "./machine.ts";
 import type { WorldParameters } from "./parameters.ts";
 import type { Random } from "./random.ts";
+import type { Shell } from "./shell.ts";
 
 const TEXT = new TextEncoder();
 
@@ -17,7 +18,10 @@ export class Workload {
   }
 
   /** Runs one client operation somewhere; false when nobody takes writes. */
-  act(machines: readonly Machine[], onWritten: (records: readonly WriteRecord[]) => void): boolean {
+  act(
+    machines: readonly Machine[],
+    onWritten: (records: readonly WriteRecord[], shell: Shell) => void,
+  ): boolean {
     const random = this.#random;
     const shells = machines.map(({ shell }) => shell).filter((shell) => shell?.mayWrite === true);
     if (shells.length === 0) return false;
@@ -29,7 +33,7 @@ export class Workload {
       const key = `k${random.below(this.#parameters.keys)}` as KeyText;
       writes.set(key, this.#write(key, shell.machine.wallMs()));
     }
-    onWritten(shell.write([...writes.values()]));
+    onWritten(shell.write([...writes.values()]), shell);
     return true;
   }
 

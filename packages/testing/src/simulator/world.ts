@@ -1,5 +1,6 @@
 /** A whole world: machines, network, clients and faults of one seed, and how it ends. */
-import { type HostConfig, InvariantError, PEERING_DEFAULTS } from "@meshkv/core";
+import { type HostConfig, InvariantError, PEERING_DEFAULTS, type WriteRecord } from "@meshkv/core";
+import { ConcernProbes } from "./concern-probes.ts";
 import { SimulatedDisk } from "./disk.ts";
 import { Faults } from "./faults.ts";
 import { Machine } from "./machine.ts";
@@ -13,6 +14,7 @@ import { drawShape } from "./shapes.ts";
 import { Shell, type Surroundings } from "./shell.ts";
 import { Trace } from "./trace.ts";
 import { Violation } from "./violation.ts";
+import { WatchProbes } from "./watch-probes.ts";
 import { Workload } from "./workload.ts";
 
 /** How a seed's run ended. */
@@ -45,6 +47,8 @@ export class World implements Surroundings {
   readonly machines: Machine[] = [];
   readonly faults = new Map<string, number>();
   readonly probes: SessionProbes;
+  readonly watches: WatchProbes;
+  readonly concerns: ConcernProbes;
   readonly #workload: Workload;
   readonly #faults: Faults;
   readonly #eventsMax: number;
@@ -58,16 +62,28 @@ export class World implements Surroundings {
     const { print } = options;
     this.#eventsMax = options.eventsMax ?? EVENTS_MAX;
     this.random = new Random(seed);
-    this.parameters = { ...drawParameters(new Random(seed, 1), options), ...options.plan?.parameters };
+    this.parameters = {
+      ...drawParameters(new Random(seed, 1), new Random(seed, 4), options),
+      ...options.plan?.parameters,
+    };
     this.#skippedFaults = new Set(options.plan?.skippedFaults);
     this.#skippedOperations = new Set(options.plan?.skippedOperations);
     this.trace = new Trace(
       print === undefined ? undefined : (line) => print(`${this.scheduler.nowUs / 1000} ${line}`),
     );
-    this.network = new Network(this.parameters, this.random, this.scheduler, this.trace, this.machines);
+    this.network = new Network(
+      this.parameters,
+      this.random,
+      this.scheduler,
+      this.trace,
+      this.machines,
+      new Random(seed, 5),
+    );
     this.observer = new Oracle(this.parameters, this.trace, this.machines);
-    this.probes = new SessionProbes(this.parameters, new Random(seed, 77));
+    this.probes = new SessionProbes(this.parameters, new Random(seed, 77), new Random(seed, 78));
     this.probes.isBelowForgotten = (record) => this.observer.registry.isBelowForgotten(record);
+    this.watches = new WatchProbes(this.parameters, new Random(seed, 79));
+    this.concerns = new ConcernProbes(new Random(seed, 80), this.observer);
     this.#workload = new Workload(this.parameters, new Random(seed, 2));
     this.#faults = new Faults(this);
     for (let index = 0; index < this.parameters.machines; index += 1) this.addMachine();
@@ -94,6 +110,8 @@ export class World implements Surroundings {
       claimBusyMs: parameters.claimBusyMs,
       claimIdleMs: parameters.claimIdleMs,
       hearsayMs: parameters.hearsayMs,
+      historyMs: parameters.historyMs,
+      historyBytes: 1e9,
       recentLogBytes: parameters.recentLogBytes,
       greetingTimeoutMs: 5000,
       joinLeaseMs: 20_000,
@@ -111,6 +129,12 @@ export class World implements Surroundings {
     return machine;
   }
 
+  acknowledged(shell: Shell, records: readonly WriteRecord[]): void {
+    this.observer.acknowledged(shell, records);
+    this.probes.acknowledged(records, shell);
+    if (this.parameters.hasConcerns) this.concerns.acknowledged(records, shell);
+  }
+
   start(machine: Machine): void {
     if (machine.shell === undefined && !machine.isGone) machine.shell = new Shell(machine, this);
   }
@@ -122,8 +146,10 @@ export class World implements Surroundings {
       const ordinal = this.done.operations;
       this.done.operations += 1;
       if (!this.#skippedOperations.has(ordinal))
-        this.#workload.act(this.machines, (records) => this.probes.wrote(records));
+        this.#workload.act(this.machines, (records, shell) => this.probes.wrote(records, shell));
       this.probes.act(this.machines);
+      this.watches.act(this.machines);
+      if (this.parameters.hasConcerns) this.concerns.act(this.machines);
       this.#operate();
     });
   }
@@ -167,6 +193,7 @@ export class World implements Surroundings {
       if (this.scheduler.nowUs > endUs) throw new Violation("eventually-settled", reason);
     }
     this.observer.checkEnd();
+    this.watches.finish(this.machines.filter(({ isGone }) => !isGone));
   }
 
   #runUntil(untilUs: number): void {
@@ -175,14 +202,13 @@ export class World implements Surroundings {
 
   /** What an operator does about members whose directory is gone. */
   #removeDead(): void {
-    if (!["gone", "wipe", "restore", "clone"].some((kind) => this.faults.has(kind))) return;
+    const { outcasts } = this.parameters;
+    if (outcasts === 0 && !["gone", "wipe", "restore", "clone"].some((kind) => this.faults.has(kind))) return;
+    const left = this.machines.filter(({ isGone }) => !isGone);
     const living = new Set(
-      this.machines.flatMap(({ shell }) => [
-        shell?.host.active.replica.id,
-        shell?.host.successor?.replica.id,
-      ]),
+      left.flatMap(({ shell }) => [shell?.host.active.replica.id, shell?.host.successor?.replica.id]),
     );
-    for (const { shell } of this.machines) {
+    for (const { shell } of left) {
       const dead = shell?.host.active.replica.members.current().find((member) => !living.has(member));
       if (dead !== undefined) shell?.removeMember(dead, true);
     }
@@ -194,8 +220,23 @@ export class World implements Surroundings {
     for (const machine of this.machines) {
       machine.offsetMs = 0;
       machine.drift = 0;
+      machine.fullUntilUs = 0;
     }
-    for (const machine of this.machines) this.start(machine);
+    for (const machine of this.machines) {
+      this.start(machine);
+      if (machine.isGone) this.network.bypass(machine);
+    }
+    this.#castOut();
+  }
+
+  /** The rest stays broken for good: it lives, and reaches the core no more. */
+  #castOut(): void {
+    const { outcasts, machines } = this.parameters;
+    const out = this.machines.filter(({ index }) => index < machines && index >= machines - outcasts);
+    for (const machine of out) {
+      machine.isGone = true;
+      for (const other of this.machines) if (!out.includes(other)) this.network.sever(machine, other);
+    }
   }
 }
 

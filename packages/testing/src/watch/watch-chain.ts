@@ -99,7 +99,7 @@ export class WatchChain {
     for (const { winner } of result.entries) {
       const entry = table.entry(winner.key);
       for (const record of entry === undefined ? [] : [entry.winner, ...entry.siblings])
-        this.#old.add(formatVersion(record));
+        for (const version of namesOf(record)) this.#old.add(version);
     }
   }
 
@@ -167,13 +167,15 @@ export class WatchChain {
         version: formatVersion(winner),
         isDelete: winner.isDelete,
         isExpired: winner.expiresAtMs > 0 && winner.expiresAtMs <= nowMs,
-        losers: conflictsOf(entry).map((loser) =>
-          loser.adopted === undefined
-            ? [formatVersion(loser)]
-            : [formatVersion(loser), formatVersion(loser.adopted)],
-        ),
+        losers: conflictsOf(entry).map(namesOf),
       });
     }
     this.journal.atRest(finals, (version) => !this.#old.has(version));
   }
+}
+
+/** The versions under which a write travels. */
+function namesOf(record: WriteRecord): string[] {
+  const { adopted } = record;
+  return adopted === undefined ? [formatVersion(record)] : [formatVersion(record), formatVersion(adopted)];
 }

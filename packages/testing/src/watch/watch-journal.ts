@@ -162,7 +162,7 @@ export class WatchJournal {
       if (wasTold && final.isExpired && !final.isDelete && key.expired !== final.version)
         this.#fail(`${final.key}: the expiry of ${final.version} was not told`);
       for (const loser of final.losers) {
-        if (!loser.some(isNews) && !isNews(final.version)) continue;
+        if (!loser.every(isNews) && !isNews(final.version)) continue;
         if (!loser.some((version) => key.losers.has(version)))
           this.#fail(`${final.key}: the conflict with ${loser.join("/")} was not told`);
       }

@@ -21,7 +21,7 @@ import { Violation } from "../violation.ts";
 import { checkEnd, whyNotSettled } from "./at-rest.ts";
 import { Batches } from "./batches.ts";
 import { checkEqual } from "./equality.ts";
-import { Holdings } from "./holdings.ts";
+import { Holdings, isSuperseded } from "./holdings.ts";
 import { checkKey } from "./key-check.ts";
 import { NumberSet } from "./number-set.ts";
 import { type Issued, Registry } from "./registry.ts";
@@ -74,6 +74,18 @@ export class Oracle implements Observer {
   /** What the serving generation of a machine holds. */
   current(machine: Machine): Holdings {
     return this.holdings(machine, machine.disk.current);
+  }
+
+  /**
+   * Whether the disk of a machine has the write, or one whose author had seen it; a successor that is about to serve has
+   * a generation of its own there.
+   */
+  holds(machine: Machine, record: WriteRecord): boolean {
+    const issued = this.registry.get(record);
+    return [...this.ledger(machine).generations.values()].some((held) => {
+      const known = held.keys.get(record.key);
+      return known !== undefined && (known.writes.has(issued.number) || isSuperseded(issued, known));
+    });
   }
 
   /** A copy of what a directory holds, to go with an image of it. */
