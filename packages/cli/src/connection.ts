@@ -152,7 +152,9 @@ export class Connection {
     const { signal } = this.#options;
     const problem = await this.#connect(channel, deadlineMs, remaining);
     if (problem !== undefined) return problem;
-    const call = channel.unary(method, message, deadlineMs);
+    // A read that hangs here must leave the next one its share; a write that may have been served is not given away.
+    const endMs = kind === "read" ? shareOf(deadlineMs, remaining) : deadlineMs;
+    const call = channel.unary(method, message, endMs);
     signal.addEventListener("abort", call.cancel, { once: true });
     if (signal.aborted) call.cancel();
     try {
@@ -161,7 +163,8 @@ export class Connection {
       if (!(failure instanceof CallFailure)) throw failure;
       if (signal.aborted) throw cancelled();
       const { fate, error } = failure;
-      if (fate === "refused" || (kind === "read" && error.code === "UNAVAILABLE")) return error;
+      const isOver = error.code === "UNAVAILABLE" || (remaining > 1 && error.code === "DEADLINE_EXCEEDED");
+      if (fate === "refused" || (kind === "read" && isOver)) return error;
       throw kind === "write" && fate === "unknown" ? withDoubt(error) : error;
     } finally {
       signal.removeEventListener("abort", call.cancel);
@@ -171,8 +174,7 @@ export class Connection {
   /** Returns what is wrong when there can be no connection within this one's share of the time. */
   async #connect(channel: Channel, deadlineMs: number, remaining: number): Promise<MeshkvError | undefined> {
     const { signal } = this.#options;
-    const shareMs = Math.max(0, deadlineMs - Date.now()) / remaining;
-    const problem = await channel.connect(Date.now() + shareMs, signal);
+    const problem = await channel.connect(shareOf(deadlineMs, remaining), signal);
     if (signal.aborted) throw cancelled();
     return problem;
   }
@@ -209,6 +211,12 @@ class Replies<Reply> {
       });
     }
   }
+}
+
+/** When the time is over that the first of so many replicas may take. */
+function shareOf(deadlineMs: number, remaining: number): number {
+  const nowMs = Date.now();
+  return nowMs + Math.max(0, deadlineMs - nowMs) / remaining;
 }
 
 function withDoubt(error: MeshkvError): MeshkvError {

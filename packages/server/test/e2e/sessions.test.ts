@@ -152,7 +152,7 @@ describe("sessions", { timeout: STAGE_TEST_MS_MAX }, () => {
     expect(await cli("set", "cli", "1", "--ip", a.address, "--concern", "2")).toMatchObject({ exitCode: 0 });
     const refused = await cli("get", "cli", "--ip", b.address, "--timeout", "700ms");
     expect(refused).toMatchObject({ exitCode: 5, stdout: "" });
-    const elsewhere = await cli("get", "cli", "--ip", b.address, "--ip", a.address, "--timeout", "60s");
+    const elsewhere = await cli("get", "cli", "--ip", b.address, "--ip", a.address, "--timeout", "30s");
     expect(elsewhere).toMatchObject({ exitCode: 0, stdout: "1" });
     const waiting = session.get(b, "key/0", 15_000);
     mesh.network.heal();
