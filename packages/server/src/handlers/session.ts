@@ -158,7 +158,13 @@ export class Sessions {
 
   async #wait(token: SessionToken, call: CallInfo): Promise<CallSession> {
     const waitMs = concernWaitMs(undefined, call, Date.now());
-    const ended = AbortSignal.any([call.signal, AbortSignal.timeout(waitMs)]);
+    // A timer and not AbortSignal.timeout inside AbortSignal.any: nothing holds that, and once it is collected the wait
+    // ends only with the call.
+    const ended = new AbortController();
+    const end = (): void => ended.abort();
+    const timer = setTimeout(end, waitMs);
+    call.signal.addEventListener("abort", end, { once: true });
+    if (call.signal.aborted) end();
     // What a session has seen becomes met only when something becomes durable.
     let looked: unknown;
     const isMet = (): boolean => {
@@ -168,10 +174,14 @@ export class Sessions {
       return token.missingAt(standing) === undefined;
     };
     try {
-      await this.#replica.until(isMet, ended);
+      await this.#replica.until(isMet, ended.signal);
     } catch (error) {
-      if (error instanceof MeshkvError || call.signal.aborted) throw error;
+      if (call.signal.aborted) throw call.signal.reason;
+      if (error instanceof MeshkvError) throw error;
       throw notMet(token.missingAt(this.#replica.standing));
+    } finally {
+      clearTimeout(timer);
+      call.signal.removeEventListener("abort", end);
     }
     return new CallSession(this.#replica, token);
   }
