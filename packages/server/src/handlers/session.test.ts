@@ -1,6 +1,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { MeshkvError, type ReplicaId, SessionToken } from "@meshkv/core";
 import {
   BatchRequestSchema,
@@ -132,6 +135,20 @@ describe("a session that has seen more than this replica has", () => {
       expect(metadata["origin"]).toBe(ELSEWHERE);
     }
     expect((await get("k")).entry).toBeUndefined();
+  });
+
+  it("is refused in time also when garbage is collected meanwhile", async () => {
+    // Nothing but the wait itself holds its timer: a signal of AbortSignal.timeout would be gone, and the wait endless.
+    const session = ahead();
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const collecting = setInterval(collect, 20);
+    try {
+      const waiting = failure(get("k", session, { ...CALL, deadlineMs: Date.now() + 600 }));
+      expect(await Promise.race([waiting, sleep(20_000)])).toMatchObject({ code: "SESSION_NOT_MET" });
+    } finally {
+      clearInterval(collecting);
+    }
   });
 
   it("ends its wait when the caller is gone", async () => {
