@@ -26,6 +26,7 @@ export default defineConfig({
     // Tests run on the sources: no build is needed, and no stale one can be tested.
     alias: [
       { find: "@meshkv/testing/pure", replacement: `${packages}testing/src/pure.ts` },
+      { find: "@meshkv/server/notation", replacement: `${packages}server/src/notation.ts` },
       { find: /^@meshkv\/([a-z-]+)$/, replacement: `${packages}$1/src/index.ts` },
       { find: /^meshkv$/, replacement: `${packages}cli/src/index.ts` },
     ],

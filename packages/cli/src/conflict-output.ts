@@ -1,5 +1,5 @@
 /** Winners and losers as lines of text and as JSON. */
-import { type Entry, type ListConflictsResponse_Conflict, timestampMs } from "@meshkv/protocol";
+import type { Conflict, ConflictRecord } from "@meshkv/client";
 import { base64Of, lineTextOf } from "./byte-text.ts";
 import { entryToJson, type EntryJson } from "./entry-output.ts";
 
@@ -11,10 +11,10 @@ interface CompetitorJson extends EntryJson {
 
 /** A key's conflict as a JSON object. */
 export function conflictToJson(
-  { winner, losers }: ListConflictsResponse_Conflict,
+  { winner, losers }: Conflict<Uint8Array>,
   base64: boolean,
 ): { readonly winner: CompetitorJson | null; readonly losers: readonly CompetitorJson[] } {
-  const show = (entry: Entry): CompetitorJson => ({
+  const show = (entry: ConflictRecord<Uint8Array>): CompetitorJson => ({
     ...entryToJson(entry, { json: true, base64, keysOnly: false }),
     deleted: entry.deleted,
     settled: entry.settled,
@@ -23,16 +23,15 @@ export function conflictToJson(
 }
 
 /** A key's conflict as lines: the key, and one for each write. */
-export function conflictLines({ winner, losers }: ListConflictsResponse_Conflict, base64: boolean): string[] {
+export function conflictLines({ keyBytes, winner, losers }: Conflict<Uint8Array>, base64: boolean): string[] {
   const show = base64 ? base64Of : lineTextOf;
-  const key = (winner ?? losers[0])?.key ?? new Uint8Array();
-  const line = (what: string, entry: Entry): string => {
-    const time = entry.updateTime === undefined ? "-" : new Date(timestampMs(entry.updateTime)).toISOString();
-    const value = entry.deleted ? "(deleted)" : show(entry.value);
+  const line = (what: string, entry: ConflictRecord<Uint8Array>): string => {
+    const time = entry.updateTime?.toISOString() ?? "-";
+    const value = entry.value === undefined ? "(deleted)" : show(entry.value);
     return `  ${what.padEnd(8)}${entry.version}  ${time}  ${entry.origin}  ${value}`;
   };
   return [
-    show(key),
+    show(keyBytes),
     ...(winner === undefined ? [] : [line("winner", winner)]),
     ...losers.map((loser) => line(loser.settled ? "settled" : "loser", loser)),
   ];

@@ -1,29 +1,44 @@
-import {
-  create,
-  Member_State,
-  type StatusResponse,
-  StatusResponse_State,
-  StatusResponseSchema,
-} from "@meshkv/protocol";
+import type { MemberInfo, ReplicaStatus } from "@meshkv/client";
 import { describe, expect, it } from "vitest";
 import { isOneMesh } from "./dev-mesh.ts";
+
+function member(replicaId: string, state: MemberInfo["state"]): MemberInfo {
+  return {
+    replicaId,
+    state,
+    address: "",
+    lagRecords: undefined,
+    lagMs: undefined,
+    lastSeen: undefined,
+    holdsHorizon: false,
+    clockOffsetMs: undefined,
+    successor: undefined,
+  };
+}
 
 function status(
   replicaId: string,
   connected: readonly string[],
-  fields: Partial<StatusResponse> = {},
-): StatusResponse {
-  const members = [
-    { replicaId, state: Member_State.SELF },
-    ...connected.map((id) => ({ replicaId: id, state: Member_State.CONNECTED })),
-  ];
-  const found = create(StatusResponseSchema, {
+  fields: Partial<ReplicaStatus> = {},
+): ReplicaStatus {
+  return {
     replicaId,
+    meshName: "default",
     meshId: "m",
-    state: StatusResponse_State.READY,
-    members,
-  });
-  return Object.assign(found, fields);
+    state: "ready",
+    stateReason: "",
+    serverVersion: "",
+    uptimeMs: undefined,
+    keys: 0,
+    storageBytes: 0,
+    digest: "",
+    clockOffsetMs: 0,
+    horizonTime: undefined,
+    horizonHeldBy: undefined,
+    positions: [],
+    members: [member(replicaId, "self"), ...connected.map((id) => member(id, "connected"))],
+    ...fields,
+  };
 }
 
 describe("isOneMesh", () => {
@@ -33,9 +48,9 @@ describe("isOneMesh", () => {
   });
 
   it("does not mind members that are not among them", () => {
-    const gone = { ...status("x", []).members[0], state: Member_State.UNREACHABLE };
     const a = status("a", ["b"]);
-    expect(isOneMesh([Object.assign(a, { members: [...a.members, gone] }), status("b", ["a"])])).toBe(true);
+    const members = [...a.members, member("x", "unreachable")];
+    expect(isOneMesh([{ ...a, members }, status("b", ["a"])])).toBe(true);
   });
 
   it("refuses everything less", () => {
@@ -43,7 +58,7 @@ describe("isOneMesh", () => {
     expect(isOneMesh([status("a", []), undefined])).toBe(false);
     expect(isOneMesh([status("a", ["b"]), status("b", [])])).toBe(false);
     expect(isOneMesh([status("a", ["b"]), status("b", ["a"], { meshId: "other" })])).toBe(false);
-    expect(isOneMesh([status("a", [], { meshId: "" })])).toBe(false);
-    expect(isOneMesh([status("a", [], { state: StatusResponse_State.REJOINING })])).toBe(false);
+    expect(isOneMesh([status("a", [], { meshId: undefined })])).toBe(false);
+    expect(isOneMesh([status("a", [], { state: "rejoining" })])).toBe(false);
   });
 });

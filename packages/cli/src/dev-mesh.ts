@@ -1,10 +1,10 @@
 /** A mesh on this machine: several servers in processes of their own, started, watched and ended together. */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Member_State, Mesh, MeshkvError, type StatusResponse, StatusResponse_State } from "@meshkv/protocol";
+import { connect, type MeshkvClient, type ReplicaStatus } from "@meshkv/client";
+import { MeshkvError } from "@meshkv/protocol";
 import { ChildServer } from "./child-server.ts";
 import type { CliContext } from "./cli-context.ts";
-import { Connection } from "./connection.ts";
 import { findFreePorts } from "./free-ports.ts";
 import { aborted } from "./stop-request.ts";
 import { replicaStateText } from "./mesh-output.ts";
@@ -15,6 +15,8 @@ const HTTP_PORT_STEP = 4000;
 /** Where HTTP goes when the ports of gRPC leave no room above them. */
 const HTTP_PORT_LOW = 8000;
 const PORT_MAX = 65_535;
+/** What a status may take. */
+const STATUS_MS_MAX = 1000;
 const POLL_MS = 100;
 /** After this many polls without one mesh, and again after as many, it is said what is missing. */
 const POLLS_UNTIL_NOTE = 100;
@@ -126,19 +128,17 @@ async function announceMesh(
   context: CliContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const connections = new Map<Replica, Connection>();
-  const statusOf = async (replica: Replica): Promise<StatusResponse | undefined> => {
-    const address = { host: HOST, port: replica.port };
-    const known = connections.get(replica);
-    const connection =
-      known ?? new Connection([address], { timeoutMs: 1000, signal, onSkip: () => undefined });
-    connections.set(replica, connection);
-    return connection.call(Mesh.method.status, {}, "read").catch(() => undefined);
+  const clients = new Map<Replica, MeshkvClient>();
+  const statusOf = async (replica: Replica): Promise<ReplicaStatus | undefined> => {
+    const known = clients.get(replica);
+    const kv = known ?? (await connect(replica.address, { discover: false, lazy: true, retries: false }));
+    clients.set(replica, kv);
+    return kv.status({ timeout: STATUS_MS_MAX, signal }).catch(() => undefined);
   };
   try {
     await Promise.race([Promise.all([...replicas].map(({ server }) => server.ready)), aborted(signal)]);
     for (let polls = 1; !signal.aborted; polls += 1) {
-      const found = new Map<Replica, StatusResponse | undefined>();
+      const found = new Map<Replica, ReplicaStatus | undefined>();
       for (const replica of replicas) found.set(replica, await statusOf(replica));
       if (isOneMesh([...found.values()])) {
         context.terminal.note(meshIntroduction(found, context));
@@ -148,29 +148,29 @@ async function announceMesh(
       await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
     }
   } finally {
-    for (const connection of connections.values()) connection.close();
+    for (const kv of clients.values()) await kv.close();
   }
 }
 
 /** Whether all are ready, have one mesh id, and each is connected to all others. */
-export function isOneMesh(statuses: readonly (StatusResponse | undefined)[]): boolean {
+export function isOneMesh(statuses: readonly (ReplicaStatus | undefined)[]): boolean {
   const known = statuses.filter((status) => status !== undefined);
   if (known.length === 0 || known.length < statuses.length) return false;
   const ids = known.map(({ replicaId }) => replicaId);
   return known.every((status) => {
     const reached = status.members
-      .filter(({ state }) => state === Member_State.CONNECTED || state === Member_State.SELF)
+      .filter(({ state }) => state === "connected" || state === "self")
       .map(({ replicaId }) => replicaId);
     return (
-      status.state === StatusResponse_State.READY &&
-      status.meshId !== "" &&
+      status.state === "ready" &&
+      status.meshId !== undefined &&
       status.meshId === known[0]?.meshId &&
       ids.every((id) => reached.includes(id))
     );
   });
 }
 
-function waitingNote(found: ReadonlyMap<Replica, StatusResponse | undefined>): string {
+function waitingNote(found: ReadonlyMap<Replica, ReplicaStatus | undefined>): string {
   const states = Array.from(found, ([{ number }, status]) => {
     const state = status === undefined ? "does not answer" : replicaStateText(status.state);
     return `replica ${number}: ${state}`;
@@ -179,7 +179,7 @@ function waitingNote(found: ReadonlyMap<Replica, StatusResponse | undefined>): s
 }
 
 function meshIntroduction(
-  found: ReadonlyMap<Replica, StatusResponse | undefined>,
+  found: ReadonlyMap<Replica, ReplicaStatus | undefined>,
   { terminal }: CliContext,
 ): string {
   const replicas = [...found.keys()];

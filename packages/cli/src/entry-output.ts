@@ -1,6 +1,11 @@
 /** Entries as lines of text and as JSON. */
-import { type Entry, type Timestamp, timestampMs } from "@meshkv/protocol";
+import type { KeyInfo } from "@meshkv/client";
 import { base64Of, type ByteEncoding, lineTextOf, utf8TextOf } from "./byte-text.ts";
+
+/** An entry, or a key of which only that much is known. */
+export interface Shown extends KeyInfo {
+  readonly value?: Uint8Array | undefined;
+}
 
 /** How entries are shown. */
 export interface EntryFormat {
@@ -29,34 +34,36 @@ export interface EntryJson {
 }
 
 /** An entry as a JSON object. */
-export function entryToJson(entry: Entry, { base64, keysOnly }: EntryFormat): EntryJson {
+export function entryToJson(entry: Shown, { base64, keysOnly }: EntryFormat): EntryJson {
   const texts = base64 ? undefined : utf8Texts(entry);
   return {
-    key: texts?.key ?? base64Of(entry.key),
-    ...(keysOnly ? {} : { value: texts?.value ?? base64Of(entry.value) }),
+    key: texts?.key ?? base64Of(entry.keyBytes),
+    ...(keysOnly ? {} : { value: texts?.value ?? base64Of(entry.value ?? NO_VALUE) }),
     encoding: texts === undefined ? "base64" : "utf8",
     version: entry.version,
     expireTime: timeText(entry.expireTime),
-    conflicts: entry.conflictCount,
+    conflicts: entry.conflicts,
     updateTime: timeText(entry.updateTime),
     origin: entry.origin,
   };
 }
 
 /** An entry as one line without its newline: key, a tab, value; or as JSON. */
-export function entryLine(entry: Entry, format: EntryFormat): string {
+export function entryLine(entry: Shown, format: EntryFormat): string {
   if (format.json) return JSON.stringify(entryToJson(entry, format));
   const show = format.base64 ? base64Of : lineTextOf;
-  return format.keysOnly ? show(entry.key) : `${show(entry.key)}\t${show(entry.value)}`;
+  return format.keysOnly ? show(entry.keyBytes) : `${show(entry.keyBytes)}\t${show(entry.value ?? NO_VALUE)}`;
 }
 
+const NO_VALUE = new Uint8Array();
+
 /** Both texts, if both are UTF-8: one encoding holds for the whole object. */
-function utf8Texts(entry: Entry): { readonly key: string; readonly value: string } | undefined {
-  const key = utf8TextOf(entry.key);
-  const value = utf8TextOf(entry.value);
+function utf8Texts(entry: Shown): { readonly key: string; readonly value: string } | undefined {
+  const key = utf8TextOf(entry.keyBytes);
+  const value = utf8TextOf(entry.value ?? NO_VALUE);
   return key === undefined || value === undefined ? undefined : { key, value };
 }
 
-function timeText(time: Timestamp | undefined): string | null {
-  return time === undefined ? null : new Date(timestampMs(time)).toISOString();
+function timeText(time: Date | undefined): string | null {
+  return time === undefined ? null : time.toISOString();
 }

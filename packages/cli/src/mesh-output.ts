@@ -1,60 +1,55 @@
 /** What a replica tells about itself and the mesh, as lines of text. */
-import {
-  type Member,
-  Member_State,
-  type StatusResponse,
-  StatusResponse_State,
-  timestampMs,
-} from "@meshkv/protocol";
+import type { MemberInfo, MemberState, ReplicaState, ReplicaStatus } from "@meshkv/client";
 import { lineTextOf } from "./byte-text.ts";
 import { formatTable } from "./table.ts";
 
-const MEMBER_STATES: Readonly<Record<number, string>> = {
-  [Member_State.SELF]: "this one",
-  [Member_State.CONNECTED]: "connected",
-  [Member_State.UNREACHABLE]: "unreachable",
-  [Member_State.JOINING]: "joining",
-  [Member_State.REMOVED]: "removed",
+const MEMBER_STATES: Readonly<Record<MemberState, string>> = {
+  self: "this one",
+  connected: "connected",
+  unreachable: "unreachable",
+  joining: "joining",
+  removed: "removed",
+  unknown: "unknown",
 };
 
-const REPLICA_STATES: Readonly<Record<number, string>> = {
-  [StatusResponse_State.STARTING]: "starting: it copies the data of a peer and serves nothing yet",
-  [StatusResponse_State.READY]: "ready",
-  [StatusResponse_State.REJOINING]: "rejoining: it answers reads from its old data meanwhile",
-  [StatusResponse_State.STORAGE_FULL]: "disk full: it takes no writes",
-  [StatusResponse_State.STORAGE_FAILED]: "disk failed: it takes no writes",
-  [StatusResponse_State.CLOCK_SKEW]: "clock wrong: it takes no writes",
-  [StatusResponse_State.STOPPING]: "stopping",
+const REPLICA_STATES: Readonly<Record<ReplicaState, string>> = {
+  starting: "starting: it copies the data of a peer and serves nothing yet",
+  ready: "ready",
+  rejoining: "rejoining: it answers reads from its old data meanwhile",
+  "storage-full": "disk full: it takes no writes",
+  "storage-failed": "disk failed: it takes no writes",
+  "clock-skew": "clock wrong: it takes no writes",
+  stopping: "stopping",
+  unknown: "unknown",
 };
 
 /** The state of a replica in words. */
-export function replicaStateText(state: StatusResponse_State): string {
-  return REPLICA_STATES[state] ?? "unknown";
+export function replicaStateText(state: ReplicaState): string {
+  return REPLICA_STATES[state];
 }
 
 /** The members as a table with a head, removed ones included. */
-export function memberLines(members: readonly Member[], nowMs: number): string[] {
+export function memberLines(members: readonly MemberInfo[], nowMs: number): string[] {
   const rows = members.map((member) => [
     member.replicaId,
     plain(member.address) || "-",
     memberStateText(member),
     lagText(member),
-    member.lastSeen === undefined ? "-" : agoText(nowMs - timestampMs(member.lastSeen)),
+    member.lastSeen === undefined ? "-" : agoText(nowMs - member.lastSeen.getTime()),
   ]);
   return formatTable([["REPLICA", "ADDRESS", "STATE", "LACKS", "SEEN"], ...rows]);
 }
 
 /** What a replica says of itself, as lines of a name and a value, and then its members. */
-export function statusLines(status: StatusResponse, nowMs: number): string[] {
+export function statusLines(status: ReplicaStatus, nowMs: number): string[] {
   const reason = status.stateReason === "" ? "" : ` (${plain(status.stateReason)})`;
-  const uptime =
-    status.uptime === undefined ? "" : `, up ${durationText(Number(status.uptime.seconds) * 1000)}`;
+  const uptime = status.uptimeMs === undefined ? "" : `, up ${durationText(status.uptimeMs)}`;
   const rows = [
     ["replica", status.replicaId],
     ["state", replicaStateText(status.state) + reason],
-    ["mesh", `${plain(status.meshName)} (${plain(status.meshId) || "no id yet"})`],
+    ["mesh", `${plain(status.meshName)} (${plain(status.meshId ?? "no id yet")})`],
     ["version", `${plain(status.serverVersion)}${uptime}`],
-    ["data", `about ${countText(status.keys, "key", "keys")}, ${bytesText(Number(status.storageBytes))}`],
+    ["data", `about ${countText(status.keys, "key", "keys")}, ${bytesText(status.storageBytes)}`],
     ["digest", status.digest],
     ["clock", `${signed(status.clockOffsetMs)} ms from the median of the mesh`],
     ["horizon", horizonText(status, nowMs)],
@@ -63,26 +58,28 @@ export function statusLines(status: StatusResponse, nowMs: number): string[] {
 }
 
 /** In a healthy mesh the horizon waits a moment for somebody all the time: only who is away is worth naming. */
-function memberStateText({ state, holdsHorizon, successor }: Member): string {
-  const text = MEMBER_STATES[state] ?? "unknown";
-  if (successor !== "") return `${text}, now ${successor}`;
-  const isAway = state === Member_State.UNREACHABLE || state === Member_State.JOINING;
+function memberStateText({ state, holdsHorizon, successor }: MemberInfo): string {
+  const text = MEMBER_STATES[state];
+  if (successor !== undefined) return `${text}, now ${successor}`;
+  const isAway = state === "unreachable" || state === "joining";
   return holdsHorizon && isAway ? `${text}, holds the horizon back` : text;
 }
 
-function lagText({ state, lagMs, lagRecords }: Member): string {
-  if (state === Member_State.SELF || lagRecords === undefined) return "-";
-  const age = lagMs === undefined || lagRecords === 0n ? "" : `, ${durationText(Number(lagMs))} old`;
+function lagText({ state, lagMs, lagRecords }: MemberInfo): string {
+  if (state === "self" || lagRecords === undefined) return "-";
+  const age = lagMs === undefined || lagRecords === 0 ? "" : `, ${durationText(lagMs)} old`;
   return `${countText(lagRecords, "write", "writes")}${age}`;
 }
 
-function horizonText({ replicaId, horizonTime, horizonHeldBy }: StatusResponse, nowMs: number): string {
-  const time = horizonTime === undefined ? "none yet" : agoText(nowMs - timestampMs(horizonTime));
-  return horizonHeldBy === "" || horizonHeldBy === replicaId ? time : `${time}, waits for ${horizonHeldBy}`;
+function horizonText({ replicaId, horizonTime, horizonHeldBy }: ReplicaStatus, nowMs: number): string {
+  const time = horizonTime === undefined ? "none yet" : agoText(nowMs - horizonTime.getTime());
+  return horizonHeldBy === undefined || horizonHeldBy === replicaId
+    ? time
+    : `${time}, waits for ${horizonHeldBy}`;
 }
 
-function countText(count: bigint, one: string, many: string): string {
-  return `${count} ${count === 1n ? one : many}`;
+function countText(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
 }
 
 function agoText(elapsedMs: number): string {
@@ -115,8 +112,8 @@ export function bytesText(bytes: number): string {
   return `${power === 0 ? value : value.toFixed(1)} ${units[power] ?? ""}`;
 }
 
-function signed(value: bigint): string {
-  return value > 0n ? `+${value}` : String(value);
+function signed(value: number): string {
+  return value > 0 ? `+${value}` : String(value);
 }
 
 /** A text from elsewhere, without anything that could play tricks on the terminal. */

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { Readable } from "node:stream";
 import { MeshkvError } from "@meshkv/protocol";
-import { formatSize } from "@meshkv/server";
+import { formatSize } from "@meshkv/server/notation";
 
 /** No server takes a greater value, so nothing beyond it needs to be read. */
 const INPUT_BYTES_MAX = 64 * 1024 * 1024;

@@ -1,7 +1,7 @@
 /** A session kept in a file, so that commands that run one after the other see what those before them did. */
 import { readFile, rename, writeFile } from "node:fs/promises";
 import process from "node:process";
-import { type DescMethod, MeshkvError, type MessageInitShape } from "@meshkv/protocol";
+import { MeshkvError } from "@meshkv/protocol";
 import type { Command } from "commander";
 
 /** What is read of a file; a token is much shorter. */
@@ -20,57 +20,24 @@ export function addSessionOption(command: Command): Command {
   );
 }
 
-/** The token of a session, and the file that it came from. */
-export class SessionFile {
-  readonly #path: string;
-  #saved: string;
-  #token: string;
-
-  private constructor(path: string, token: string) {
-    this.#path = path;
-    this.#saved = token;
-    this.#token = token;
+/** The token in the file; empty when there is no file yet: that begins a session. @throws MeshkvError INVALID_ARGUMENT */
+export async function readSessionFile(path: string): Promise<string> {
+  try {
+    return (await readFile(path, "utf8")).slice(0, FILE_CHARS_MAX).trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+    throw unusable(path, error);
   }
+}
 
-  /** Reads the file; one that does not exist yet begins a session. @throws MeshkvError INVALID_ARGUMENT */
-  static async open(path: string): Promise<SessionFile> {
-    try {
-      const text = await readFile(path, "utf8");
-      return new SessionFile(path, text.slice(0, FILE_CHARS_MAX).trim());
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return new SessionFile(path, "");
-      throw unusable(path, error);
-    }
-  }
-
-  /** The request with the session in it, where it has a place for one. */
-  into<Method extends DescMethod>(
-    method: Method,
-    request: MessageInitShape<Method["input"]>,
-  ): MessageInitShape<Method["input"]> {
-    if (!method.input.fields.some(({ localName }) => localName === "session")) return request;
-    return { ...request, session: this.#token };
-  }
-
-  /** Takes the new token out of a reply, or out of the error of a write that exists all the same. */
-  take(from: object): void {
-    const found = from instanceof MeshkvError ? from.metadata : from;
-    if ("session" in found && typeof found.session === "string" && found.session !== "") {
-      this.#token = found.session;
-    }
-  }
-
-  /** Writes the token back, whole or not at all. @throws MeshkvError INVALID_ARGUMENT */
-  async save(): Promise<void> {
-    if (this.#token === this.#saved) return;
-    const draft = `${this.#path}.${process.pid}.tmp`;
-    try {
-      await writeFile(draft, `${this.#token}\n`, { mode: 0o600 });
-      await rename(draft, this.#path);
-      this.#saved = this.#token;
-    } catch (error) {
-      throw unusable(this.#path, error);
-    }
+/** Writes the token, whole or not at all. @throws MeshkvError INVALID_ARGUMENT */
+export async function writeSessionFile(path: string, token: string): Promise<void> {
+  const draft = `${path}.${process.pid}.tmp`;
+  try {
+    await writeFile(draft, `${token}\n`, { mode: 0o600 });
+    await rename(draft, path);
+  } catch (error) {
+    throw unusable(path, error);
   }
 }
 

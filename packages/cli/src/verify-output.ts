@@ -1,33 +1,27 @@
 /** What a verification finds, as lines of text and as JSON. */
-import {
-  durationMs,
-  type VerifyResponse,
-  type VerifyResponse_Check,
-  type VerifyResponse_Difference,
-  type VerifyResponse_Result,
-  VerifyResponse_Result_Outcome as Outcome,
-  VerifyResponseSchema,
-  toJson,
-} from "@meshkv/protocol";
+import type { VerifyEvent, VerifyOutcome } from "@meshkv/client";
 import { base64Of, lineTextOf, utf8TextOf } from "./byte-text.ts";
 import { durationText } from "./mesh-output.ts";
 import { formatTable } from "./table.ts";
 
-const OUTCOMES: Readonly<Record<number, string>> = {
-  [Outcome.EQUAL]: "equal",
-  [Outcome.DIFFERENT]: "DIFFERENT",
-  [Outcome.UNREACHABLE]: "unreachable",
-  [Outcome.NOT_SETTLED]: "not settled",
-  [Outcome.NOT_COMPARABLE]: "not comparable",
+const OUTCOMES: Readonly<Record<VerifyOutcome, string>> = {
+  equal: "equal",
+  different: "DIFFERENT",
+  unreachable: "unreachable",
+  "not-settled": "not settled",
+  "not-comparable": "not comparable",
+  unknown: "unknown",
 };
+
+type EventOf<Type extends VerifyEvent["type"]> = Extract<VerifyEvent, { readonly type: Type }>;
 
 interface Side {
   readonly address: string;
-  check: VerifyResponse_Check | undefined;
-  result: VerifyResponse_Result | undefined;
+  check: EventOf<"check"> | undefined;
+  result: EventOf<"result"> | undefined;
 }
 
-/** Collects the responses of one verification. */
+/** Collects the events of one verification. */
 export class Verification {
   readonly #sides = new Map<string, Side>();
   readonly #base64: boolean;
@@ -36,35 +30,27 @@ export class Verification {
     this.#base64 = base64;
   }
 
-  /** Takes a response in; returns the line for a key that differs. */
-  add({ replicaId, address, kind }: VerifyResponse): string | undefined {
+  /** Takes an event in; returns the line for a key that differs. */
+  add(event: VerifyEvent): string | undefined {
+    const { replicaId, address } = event;
     const side = this.#sides.get(replicaId) ?? { address, check: undefined, result: undefined };
     this.#sides.set(replicaId, side);
-    switch (kind.case) {
-      case "check":
-        side.check = kind.value;
-        return undefined;
-      case "result":
-        side.result = kind.value;
-        return undefined;
-      case "difference":
-        return differenceLine(kind.value, address, this.#base64);
-      default:
-        return undefined;
-    }
+    if (event.type === "difference") return differenceLine(event, this.#base64);
+    if (event.type === "check") side.check = event;
+    if (event.type === "result") side.result = event;
+    return undefined;
   }
 
   /** Whether something differs, or is damaged. */
   get isWrong(): boolean {
     const sides = [...this.#sides.values()];
     return sides.some(
-      ({ check, result }) =>
-        result?.outcome === Outcome.DIFFERENT || (check !== undefined && tableText(check) !== SOUND),
+      ({ check, result }) => result?.outcome === "different" || (check !== undefined && !check.isSound),
     );
   }
 
   /** What became of each member. */
-  get outcomes(): readonly Outcome[] {
+  get outcomes(): readonly VerifyOutcome[] {
     return [...this.#sides.values()].flatMap(({ result }) => result?.outcome ?? []);
   }
 
@@ -74,12 +60,12 @@ export class Verification {
     const rows = sides.map(([replicaId, { address, check, result }]) => [
       replicaId,
       plain(address) || "-",
-      result === undefined ? "this one" : (OUTCOMES[result.outcome] ?? "unknown"),
-      String(result?.comparedKeys ?? check?.keys ?? 0n),
+      result === undefined ? "this one" : OUTCOMES[result.outcome],
+      String(result?.comparedKeys ?? check?.keys ?? 0),
       result === undefined ? "-" : String(result.differingKeys),
       result === undefined ? "-" : String(result.unsettledKeys),
       check === undefined ? "-" : tableText(check),
-      result?.duration === undefined ? "-" : durationText(durationMs(result.duration)),
+      result === undefined ? "-" : durationText(result.durationMs),
     ]);
     const reasons = sides.flatMap(([replicaId, { result }]) =>
       result === undefined || result.reason === "" ? [] : [`${replicaId}: ${plain(result.reason)}`],
@@ -89,39 +75,61 @@ export class Verification {
   }
 }
 
-const SOUND = "sound";
-
-function tableText({ digest, computedDigest, damagedRows }: VerifyResponse_Check): string {
-  if (damagedRows > 0n) return `${damagedRows} damaged`;
-  return digest === computedDigest ? SOUND : "not as written";
+function tableText({ isSound, damagedRows }: EventOf<"check">): string {
+  if (damagedRows > 0) return `${damagedRows} damaged`;
+  return isSound ? "sound" : "not as written";
 }
 
-function differenceLine(difference: VerifyResponse_Difference, address: string, base64: boolean): string {
-  const { key, version, peerVersion } = difference;
-  const shown = base64 ? base64Of(key) : lineTextOf(key);
-  if (version === peerVersion && version !== "")
+function differenceLine(difference: EventOf<"difference">, base64: boolean): string {
+  const { keyBytes, address, version, peerVersion } = difference;
+  const shown = base64 ? base64Of(keyBytes) : lineTextOf(keyBytes);
+  if (version !== undefined && version === peerVersion)
     return `differs: ${shown}: one version, ${version}, with another content at ${plain(address)}`;
-  return `differs: ${shown}: here ${version || "nothing"}, at ${plain(address)} ${peerVersion || "nothing"}`;
+  return `differs: ${shown}: here ${version ?? "nothing"}, at ${plain(address)} ${peerVersion ?? "nothing"}`;
 }
 
 /** How far the comparison with a member is. */
-export function progressText({ address, kind }: VerifyResponse): string {
-  return `${plain(address)}: ${kind.case === "progress" ? kind.value.keys : 0n} keys compared`;
+export function progressText({ address, comparedKeys }: EventOf<"progress">): string {
+  return `${plain(address)}: ${comparedKeys} keys compared`;
 }
 
-/** A response as JSON; the key of a difference as in other verbs. */
-export function verifyJson(response: VerifyResponse, base64: boolean): object {
-  const { replicaId, address, kind } = response;
-  const about = { type: kind.case ?? "unknown", replicaId, address };
-  if (kind.case === "difference") {
-    const { key, version, peerVersion, checksum, peerChecksum } = kind.value;
-    const text = base64 ? undefined : utf8TextOf(key);
-    const shown = { key: text ?? base64Of(key), encoding: text === undefined ? "base64" : "utf8" };
-    return { ...about, ...shown, version, peerVersion, checksum, peerChecksum };
+/**
+ * An event as JSON: its fields are those of `meshkv.v1.VerifyResponse`, in the JSON form of protocol buffers; the key of a
+ * difference as in other verbs.
+ */
+export function verifyJson(event: VerifyEvent, base64: boolean): object {
+  const { type, replicaId, address } = event;
+  return { type, replicaId, address, ...fieldsOf(event, base64) };
+}
+
+function fieldsOf(event: VerifyEvent, base64: boolean): object {
+  switch (event.type) {
+    case "check": {
+      const { keys, digest, computedDigest, damagedRows } = event;
+      return { keys: String(keys), digest, computedDigest, damagedRows: String(damagedRows) };
+    }
+    case "progress":
+      return { keys: String(event.comparedKeys) };
+    case "difference": {
+      const { keyBytes, version = "", peerVersion = "", checksum, peerChecksum } = event;
+      const text = base64 ? undefined : utf8TextOf(keyBytes);
+      const key = { key: text ?? base64Of(keyBytes), encoding: text === undefined ? "base64" : "utf8" };
+      return { ...key, version, peerVersion, checksum, peerChecksum };
+    }
+    case "result": {
+      const { outcome, digest, peerDigest, reason } = event;
+      return {
+        outcome: `OUTCOME_${outcome === "unknown" ? "UNSPECIFIED" : outcome.toUpperCase().replaceAll("-", "_")}`,
+        differingKeys: String(event.differingKeys),
+        digest,
+        peerDigest,
+        comparedKeys: String(event.comparedKeys),
+        unsettledKeys: String(event.unsettledKeys),
+        duration: `${event.durationMs / 1000}s`,
+        reason,
+      };
+    }
   }
-  const whole = toJson(VerifyResponseSchema, response, { alwaysEmitImplicit: true });
-  const part = kind.case === undefined ? undefined : (whole as Record<string, unknown>)[kind.case];
-  return { ...about, ...(part as object | undefined) };
 }
 
 function plain(text: string): string {

@@ -1,7 +1,7 @@
 /** Events of a watch as lines of text and as JSON. */
-import { type WatchEvent, WatchEvent_Type } from "@meshkv/protocol";
+import type { WatchEvent } from "@meshkv/client";
 import { base64Of, lineTextOf } from "./byte-text.ts";
-import { type EntryJson, entryToJson } from "./entry-output.ts";
+import { type EntryJson, entryToJson, type Shown } from "./entry-output.ts";
 
 /** How events are shown. */
 export interface EventFormat {
@@ -9,19 +9,12 @@ export interface EventFormat {
   readonly base64: boolean;
 }
 
-const WORDS: Readonly<Record<number, string>> = {
-  [WatchEvent_Type.PUT]: "put",
-  [WatchEvent_Type.DELETE]: "delete",
-  [WatchEvent_Type.EXPIRE]: "expire",
-  [WatchEvent_Type.CONFLICT]: "conflict",
-};
-
 /** One event as JSON shows it. */
 export interface EventJson {
   /** `put`, `delete`, `expire` or `conflict`. */
   readonly type: string;
   /** The key's winner; without a value when it is gone. */
-  readonly entry?: EntryJson;
+  readonly entry: EntryJson;
   /** What was replaced, when it was asked for; the loser of a conflict. */
   readonly previous?: EntryJson;
   /** Replica id of the writer. */
@@ -30,29 +23,38 @@ export interface EventJson {
   readonly resume?: string;
 }
 
+/** A change of a key: every event but `synced`. */
+export type ChangeEvent = Exclude<WatchEvent<Uint8Array>, { readonly type: "synced" }>;
+
 /** An event as one line without its newline: type, a tab, key, and for puts a tab and the value; or as JSON. */
-export function eventLine(event: WatchEvent, format: EventFormat, resume: string | undefined): string {
-  if (format.json) return JSON.stringify(eventToJson(event, format, resume));
+export function eventLine(event: ChangeEvent, format: EventFormat): string {
+  if (format.json) return JSON.stringify(eventToJson(event, format));
   const show = format.base64 ? base64Of : lineTextOf;
-  const { entry, previous } = event;
-  const parts = [WORDS[event.type] ?? "unknown"];
-  if (entry !== undefined) parts.push(show(entry.key));
-  if (entry !== undefined && !isGone(event)) parts.push(show(entry.value));
-  if (previous !== undefined) parts.push(show(previous.value));
+  const { entry, previous } = partsOf(event);
+  const parts = [event.type, show(event.keyBytes)];
+  if (entry.value !== undefined) parts.push(show(entry.value));
+  if (previous !== undefined) parts.push(show(previous.value ?? new Uint8Array()));
   return parts.join("\t");
 }
 
-function eventToJson(event: WatchEvent, { base64 }: EventFormat, resume: string | undefined): EventJson {
-  const { entry, previous, origin } = event;
+function eventToJson(event: ChangeEvent, { base64 }: EventFormat): EventJson {
+  const { entry, previous } = partsOf(event);
+  const { type, origin, resume } = event;
+  const keysOnly = entry.value === undefined;
   return {
-    type: WORDS[event.type] ?? "unknown",
-    ...(entry && { entry: entryToJson(entry, { json: true, base64, keysOnly: isGone(event) }) }),
+    type,
+    entry: entryToJson(entry, { json: true, base64, keysOnly }),
     ...(previous && { previous: entryToJson(previous, { json: true, base64, keysOnly: false }) }),
     origin,
     ...(resume !== undefined && { resume }),
   };
 }
 
-function isGone({ type, entry }: WatchEvent): boolean {
-  return type === WatchEvent_Type.DELETE || type === WatchEvent_Type.EXPIRE || entry?.deleted === true;
+/** The key's winner, without a value when it is gone; and what was replaced, or has lost. */
+function partsOf(event: ChangeEvent): { readonly entry: Shown; readonly previous: Shown | undefined } {
+  if (event.type === "conflict") return { entry: event.winner, previous: event.loser };
+  if (event.type === "put") return { entry: event, previous: event.previous };
+  const { key, keyBytes, version, expireTime, conflicts, updateTime, origin } = event;
+  const entry = { key, keyBytes, version, expireTime, conflicts, updateTime, origin };
+  return { entry, previous: event.previous };
 }

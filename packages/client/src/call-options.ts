@@ -25,6 +25,8 @@ export interface CallOptions {
   readonly timeout?: TimeSpan | undefined;
   /** Ends the call with CANCELLED. A write that was sent may still be done. */
   readonly signal?: AbortSignal | undefined;
+  /** Told the address of the replica that answered; of a list, once for each page. For logs. */
+  readonly onAnswer?: ((address: string) => void) | undefined;
 }
 
 /**
@@ -164,8 +166,24 @@ export interface ListOptions extends CallOptions {
  * for await (const { key, losers } of kv.conflicts(options)) console.log(key, losers.length);
  * ```
  */
-export interface ConflictsOptions extends CallOptions {
+export interface ConflictsOptions extends ConflictOptions {
   readonly prefix?: Key | undefined;
+}
+
+/**
+ * Which losers of a conflict to tell of.
+ *
+ * @example
+ * ```ts
+ * import { connect, type ConflictOptions } from "@meshkv/client";
+ * await using kv = await connect("127.0.0.1:4000");
+ * const options: ConflictOptions = { settled: true };
+ * console.log((await kv.conflict("cart/42", options))?.losers.length ?? 0);
+ * ```
+ */
+export interface ConflictOptions extends CallOptions {
+  /** Also those that a later write has settled, as far as the replica that answers has met them. */
+  readonly settled?: boolean | undefined;
 }
 
 /**
@@ -223,6 +241,22 @@ export interface Deleted extends Written {
 }
 
 /**
+ * What the delete of a prefix answers.
+ *
+ * @example
+ * ```ts
+ * import { connect, type DeletedPrefix } from "@meshkv/client";
+ * await using kv = await connect("127.0.0.1:4000");
+ * const { count }: DeletedPrefix = await kv.deletePrefix("session/");
+ * console.log(count);
+ * ```
+ */
+export interface DeletedPrefix extends Written {
+  /** How many keys there were to delete, on that replica. */
+  readonly count: number;
+}
+
+/**
  * What a batch answers.
  *
  * @example
@@ -239,6 +273,9 @@ export interface BatchWritten {
   /** Replicas known to hold the batch on disk when it was answered. */
   readonly replicas: number;
 }
+
+/** No mesh has as many. */
+const REPLICAS_MAX = 1000;
 
 const LEVELS = {
   relaxed: WriteConcern_Level.RELAXED,
@@ -257,11 +294,11 @@ export function concernOf({ concern, concernTimeout }: WriteOptions): WriteConce
 function concernKindOf(concern: Concern | undefined): WriteConcern["kind"] {
   if (concern === undefined) return { case: undefined };
   if (typeof concern === "number") {
-    if (Number.isInteger(concern) && concern >= 1 && concern <= 1000)
+    if (Number.isInteger(concern) && concern >= 1 && concern <= REPLICAS_MAX)
       return { case: "replicas", value: concern };
     throw new MeshkvError(
       "INVALID_ARGUMENT",
-      `concern: ${concern} is no number of replicas: write 1 or more`,
+      `concern: ${concern} is no number of replicas: write 1 to ${REPLICAS_MAX}`,
     );
   }
   const level: WriteConcern_Level | undefined = LEVELS[concern];
@@ -270,6 +307,11 @@ function concernKindOf(concern: Concern | undefined): WriteConcern["kind"] {
     "INVALID_ARGUMENT",
     `concern: write "relaxed", "local", "all" or a number of replicas, not ${JSON.stringify(concern)}`,
   );
+}
+
+/** Whether the write is answered only when others have it, too: that may take as long as its caller allows. */
+export function waitsForOthers({ concern }: WriteOptions): boolean {
+  return concern === "all" || (typeof concern === "number" && concern > 1);
 }
 
 /** The message for a condition, or undefined; throws INVALID_ARGUMENT for more than one. */

@@ -4,6 +4,7 @@ import { MeshkvError } from "@meshkv/protocol";
 import { Caller } from "./call/caller.ts";
 import type { MeshkvClient } from "./client.ts";
 import { millisecondsOf, type TimeSpan } from "./duration.ts";
+import { tell } from "./listener.ts";
 import { parseSeed } from "./replicas/addresses.ts";
 import { RecentWrites } from "./replicas/recent-writes.ts";
 import type { Replica } from "./replicas/replica.ts";
@@ -52,14 +53,28 @@ export interface ConnectOptions {
   /** Gives up connecting. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Whether to learn the members from the first replica and to use them all; otherwise only the addresses that are given,
-   * the first that is well. True by default.
+   * Whether to learn the members from the first replica and to use them all. Otherwise only the addresses that are given
+   * are used, one at a time: the first, and whenever that one fails the next. True by default.
    */
   readonly discover?: boolean | undefined;
+  /**
+   * Whether to return without having found a replica: nothing is sent before the first call when `discover` is false, which
+   * suits a program that makes one call and ends; and a mesh that is not there yet is no error before it is needed.
+   * False by default.
+   */
+  readonly lazy?: boolean | undefined;
+  /**
+   * Whether calls are tried again while their time lasts, where that is safe. Otherwise each replica is asked at most once, a
+   * write that may have been done is not repeated, a watch that cannot begin ends, and the error says what was
+   * wrong with each replica. True by default.
+   */
+  readonly retries?: boolean | undefined;
   /** Whether calls share a stream when many are under way, which is several times as fast. True by default. */
   readonly pipelining?: boolean | undefined;
   /** Told what happens to the replicas. What it throws is lost. */
   readonly onEvent?: ((event: ClientEvent) => void) | undefined;
+  /** Told why a call or a watch goes on at another replica, and at which address. What it throws is lost. */
+  readonly onRetry?: ((error: MeshkvError, address: string) => void) | undefined;
 }
 
 /**
@@ -83,19 +98,15 @@ export async function connect(
   if (seeds.length === 0) {
     throw new MeshkvError("INVALID_ARGUMENT", "no address: name one replica, such as 127.0.0.1:4000");
   }
-  const { pipelining = true, discover = true, signal, onEvent } = options;
+  const { pipelining = true, discover = true, lazy = false, retries = true } = options;
+  const { signal, onEvent, onRetry } = options;
   const timeoutMs = millisecondsOf(options.timeout ?? TIMEOUT_DEFAULT, "timeout");
   const connectMs = millisecondsOf(options.connectTimeout ?? CONNECT_TIMEOUT_DEFAULT, "connectTimeout");
   const replicas = new ReplicaSet({
     seeds,
     discover,
-    onNews: (news) => {
-      try {
-        onEvent?.(news);
-      } catch {
-        // The client goes on whatever a listener does.
-      }
-    },
+    lazy,
+    onNews: (news) => tell(onEvent, news),
   });
   try {
     await replicas.open(connectMs, signal);
@@ -103,7 +114,11 @@ export async function connect(
     replicas.close();
     throw error;
   }
-  const caller = new Caller(replicas, { pipelining, once: false, onRetry: () => undefined });
+  const caller = new Caller(replicas, {
+    pipelining,
+    retries,
+    onRetry: (error, address) => tell(onRetry, error, address),
+  });
   return new ClientView({
     caller,
     timeoutMs,

@@ -1,5 +1,10 @@
 /** Entries as callers see them. */
-import { type Entry as EntryMessage, type Timestamp, timestampMs } from "@meshkv/protocol";
+import {
+  type Entry as EntryMessage,
+  type ListConflictsResponse_Conflict,
+  type Timestamp,
+  timestampMs,
+} from "@meshkv/protocol";
 import { keyText } from "./key.ts";
 import type { ValueFormat } from "./value-format.ts";
 
@@ -78,8 +83,10 @@ export interface ConflictRecord<V> extends KeyInfo {
  * ```
  */
 export interface Conflict<V> {
-  /** The key as text, without the prefix of the view. */
+  /** The key as text, without the prefix of the view. Bytes that are not UTF-8 show as U+FFFD. */
   readonly key: string;
+  /** The key as it is, without the prefix of the view. */
+  readonly keyBytes: Uint8Array;
   /** Undefined when the key was forgotten meanwhile. */
   readonly winner: ConflictRecord<V> | undefined;
   readonly losers: readonly ConflictRecord<V>[];
@@ -114,8 +121,21 @@ export async function entryOf<V>(
   return { ...info, value: await format.decode(message.value, info.key) };
 }
 
-/** The message as a record of a conflict. */
-export async function conflictRecordOf<V>(
+/** The message as callers see it. */
+export async function conflictOf<V>(
+  { winner, losers }: ListConflictsResponse_Conflict,
+  reading: EntryReading<V>,
+): Promise<Conflict<V>> {
+  const bytes = (winner ?? losers[0])?.key.subarray(reading.prefixBytes) ?? new Uint8Array();
+  return {
+    key: keyText(bytes),
+    keyBytes: bytes,
+    winner: winner && (await conflictRecordOf(winner, reading)),
+    losers: await Promise.all(losers.map((loser) => conflictRecordOf(loser, reading))),
+  };
+}
+
+async function conflictRecordOf<V>(
   message: EntryMessage,
   { prefixBytes, format }: EntryReading<V>,
 ): Promise<ConflictRecord<V>> {

@@ -1,7 +1,5 @@
 /** The meshkv client for Node. */
 export { type ErrorCode, MeshkvError } from "@meshkv/protocol";
-export { CallFailure } from "./call/call-failure.ts";
-export { Channel } from "./call/channel.ts";
 export { type ClientEvent, connect, type ConnectOptions } from "./connect.ts";
 export type { JsonKeyValues, MeshkvClient, ReplicaView, Session } from "./client.ts";
 export type { KeyValues, PrefixOptions } from "./key-values.ts";
@@ -11,8 +9,10 @@ export type {
   CallOptions,
   Concern,
   Condition,
+  ConflictOptions,
   ConflictsOptions,
   Deleted,
+  DeletedPrefix,
   DeleteOptions,
   DeletePrefixOptions,
   ListOptions,
@@ -26,6 +26,7 @@ export type { Key } from "./key.ts";
 export type {
   MemberInfo,
   MemberState,
+  OriginPosition,
   RemoveMemberOptions,
   ReplicaState,
   ReplicaStatus,

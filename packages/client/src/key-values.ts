@@ -3,8 +3,10 @@ import type {
   BatchWrite,
   BatchWritten,
   CallOptions,
+  ConflictOptions,
   ConflictsOptions,
   Deleted,
+  DeletedPrefix,
   DeleteOptions,
   DeletePrefixOptions,
   ListOptions,
@@ -111,18 +113,18 @@ export interface KeyValues<V> {
   delete(key: Key, options?: DeleteOptions): Promise<Deleted>;
 
   /**
-   * Deletes every key that begins with a prefix, in steps of 1,000; returns how many there were. An empty prefix is refused
-   * unless `all` is set.
+   * Deletes every key that begins with a prefix, in steps of 1,000, and says how many there were. An empty prefix is refused
+   * unless `all` is set. The version is that of the last step.
    *
    * @example
    * ```ts
    * import { connect } from "@meshkv/client";
    * await using kv = await connect("127.0.0.1:4000");
-   * const count = await kv.deletePrefix("session/");
+   * const { count } = await kv.deletePrefix("session/");
    * console.log(count);
    * ```
    */
-  deletePrefix(prefix: Key, options?: DeletePrefixOptions): Promise<number>;
+  deletePrefix(prefix: Key, options?: DeletePrefixOptions): Promise<DeletedPrefix>;
 
   /**
    * Entries in the order of their keys' bytes, page by page as they are asked for.
@@ -188,6 +190,19 @@ export interface KeyValues<V> {
    * ```
    */
   conflicts<T extends V = V>(options?: ConflictsOptions): AsyncGenerator<Conflict<T>, void, undefined>;
+
+  /**
+   * The conflict of one key, or undefined when none of its writes has lost, or none is kept any more.
+   *
+   * @example
+   * ```ts
+   * import { connect } from "@meshkv/client";
+   * await using kv = await connect("127.0.0.1:4000");
+   * const conflict = await kv.conflict("cart/42");
+   * for (const { version, value } of conflict?.losers ?? []) console.log(version, value);
+   * ```
+   */
+  conflict<T extends V = V>(key: Key, options?: ConflictOptions): Promise<Conflict<T> | undefined>;
 
   /**
    * Writes a kept loser of a conflict again, as a new write. NOT_FOUND when it is not kept any more.

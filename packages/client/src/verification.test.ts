@@ -17,9 +17,10 @@ describe("what a comparison tells", () => {
   it("is a check, sound only with the digest of its writes and without damage", () => {
     const check = (fields: object) =>
       eventOf({ case: "check", value: { keys: 5n, digest: "aa", computedDigest: "aa", ...fields } });
-    const sound = { ...ABOUT, type: "check", keys: 5, isSound: true, damagedRows: 0 };
+    const digests = { digest: "aa", computedDigest: "aa" };
+    const sound = { ...ABOUT, type: "check", keys: 5, isSound: true, damagedRows: 0, ...digests };
     expect(check({})).toEqual(sound);
-    expect(check({ computedDigest: "bb" })).toEqual({ ...sound, isSound: false });
+    expect(check({ computedDigest: "bb" })).toEqual({ ...sound, isSound: false, computedDigest: "bb" });
     expect(check({ damagedRows: 2n })).toEqual({ ...sound, isSound: false, damagedRows: 2 });
   });
 
@@ -39,6 +40,8 @@ describe("what a comparison tells", () => {
       comparedKeys: 9n,
       differingKeys: 2n,
       unsettledKeys: 1n,
+      digest: "aa",
+      peerDigest: "bb",
       reason: "why",
       duration: { seconds: 2n },
     };
@@ -53,6 +56,8 @@ describe("what a comparison tells", () => {
         comparedKeys: 9,
         differingKeys: 2,
         unsettledKeys: 1,
+        digest: "aa",
+        peerDigest: "bb",
         durationMs: 2000,
         reason: "why",
       });

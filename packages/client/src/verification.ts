@@ -69,6 +69,10 @@ export type VerifyEvent = {
       readonly keys: number;
       readonly isSound: boolean;
       readonly damagedRows: number;
+      /** The digest that is kept up with every write: 32 hex digits. */
+      readonly digest: string;
+      /** The digest that the table gives. */
+      readonly computedDigest: string;
     }
   | { readonly type: "progress"; readonly comparedKeys: number }
   | {
@@ -80,6 +84,10 @@ export type VerifyEvent = {
       readonly version: string | undefined;
       /** On this one. */
       readonly peerVersion: string | undefined;
+      /** The checksum of the record on the replica that was asked; equal versions may differ in it. */
+      readonly checksum: number;
+      /** The checksum of the record on this one. */
+      readonly peerChecksum: number;
     }
   | {
       readonly type: "result";
@@ -88,6 +96,10 @@ export type VerifyEvent = {
       readonly differingKeys: number;
       /** Keys of which nothing can be said. */
       readonly unsettledKeys: number;
+      /** The digest of the replica that was asked, when the comparison ended. */
+      readonly digest: string;
+      /** That of this one. */
+      readonly peerDigest: string;
       /** Milliseconds that it took. */
       readonly durationMs: number;
       /** For people: why it could not be compared; empty otherwise. */
@@ -110,17 +122,20 @@ export function verifyEventOf({ replicaId, address, kind }: VerifyResponse): Ver
     case "check": {
       const { keys, digest, computedDigest, damagedRows } = kind.value;
       const isSound = damagedRows === 0n && digest === computedDigest;
-      return { ...about, type: "check", keys: Number(keys), isSound, damagedRows: Number(damagedRows) };
+      const counts = { keys: Number(keys), damagedRows: Number(damagedRows) };
+      return { ...about, type: "check", isSound, ...counts, digest, computedDigest };
     }
     case "progress":
       return { ...about, type: "progress", comparedKeys: Number(kind.value.keys) };
     case "difference": {
-      const { key, version, peerVersion } = kind.value;
+      const { key, version, peerVersion, checksum, peerChecksum } = kind.value;
       const versions = { version: version || undefined, peerVersion: peerVersion || undefined };
-      return { ...about, type: "difference", key: keyText(key), keyBytes: key, ...versions };
+      const name = { key: keyText(key), keyBytes: key };
+      return { ...about, type: "difference", ...name, ...versions, checksum, peerChecksum };
     }
     case "result": {
-      const { outcome, comparedKeys, differingKeys, unsettledKeys, duration, reason } = kind.value;
+      const { outcome, comparedKeys, differingKeys, unsettledKeys, duration } = kind.value;
+      const { digest, peerDigest, reason } = kind.value;
       return {
         ...about,
         type: "result",
@@ -128,6 +143,8 @@ export function verifyEventOf({ replicaId, address, kind }: VerifyResponse): Ver
         comparedKeys: Number(comparedKeys),
         differingKeys: Number(differingKeys),
         unsettledKeys: Number(unsettledKeys),
+        digest,
+        peerDigest,
         durationMs: duration === undefined ? 0 : durationMs(duration),
         reason,
       };

@@ -27,12 +27,18 @@ export type WatchOptions = {
   | { readonly key: Key; readonly prefix?: undefined }
 );
 
+/** What every change tells. */
 interface Change {
-  readonly key: string;
-  readonly keyBytes: Uint8Array;
-  readonly version: string;
-  /** The id of the replica that took the write. */
-  readonly origin: string;
+  /**
+   * What to give to `resume` to go on after this event, to be kept together with what came of it; undefined while
+   * more belongs together, such as the rest of a batch.
+   */
+  readonly resume: string | undefined;
+}
+
+interface Replacement<V> {
+  /** What was there before, when `previous` was asked for. */
+  readonly previous: Entry<V> | undefined;
 }
 
 /**
@@ -53,17 +59,25 @@ interface Change {
  * ```
  */
 export type WatchEvent<V> =
-  | (Entry<V> & { readonly type: "put"; readonly previous: V | undefined })
-  | (Change & { readonly type: "delete"; readonly previous: V | undefined })
-  | (Change & { readonly type: "expire"; readonly previous: V | undefined })
+  | (Change & Replacement<V> & Entry<V> & { readonly type: "put" })
+  | (Change & Replacement<V> & KeyInfo & { readonly type: "delete" })
+  | (Change & Replacement<V> & KeyInfo & { readonly type: "expire" })
   | (Change & {
       readonly type: "conflict";
+      /** The key as text, without the prefix of the view. */
+      readonly key: string;
+      /** The key as it is, without the prefix of the view. */
+      readonly keyBytes: Uint8Array;
+      /** That of the write that lost. */
+      readonly version: string;
+      /** The id of the replica that took the write that lost. */
+      readonly origin: string;
       /** Its version; it has no value when it is a delete. */
       readonly winner: KeyInfo & { readonly value: V | undefined };
       /** It has no value when it is a delete. */
       readonly loser: KeyInfo & { readonly value: V | undefined };
     })
-  | { readonly type: "synced" };
+  | (Change & { readonly type: "synced" });
 
 /**
  * Changes, as they come. Read it with `for await`, once; leaving the loop ends it. What is not read is not fetched.

@@ -45,6 +45,8 @@ export class ScriptedReplica {
   gets = 0;
   /** Messages that came over pipelines. */
   pipelineMessages = 0;
+  /** Whether gets are never answered. */
+  hangsGets = false;
   /** What the next sets meet; the last one stays. Replicas may share one script. */
   script: SetScript[] = ["answer"];
   isServing = true;
@@ -79,7 +81,7 @@ export class ScriptedReplica {
     this.#register(Mesh.method.listMembers, () => ({ members: this.#members() }));
     this.#register(KeyValue.method.get, () => {
       this.gets += 1;
-      return {};
+      return this.hangsGets ? new Promise(() => undefined) : {};
     });
     this.#register(KeyValue.method.set, (request) => this.#set(request));
     const codec = methodCodec(KeyValue.method.pipeline);

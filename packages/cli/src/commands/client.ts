@@ -1,11 +1,11 @@
-import { exitCodeOf, KeyValue, MeshkvError } from "@meshkv/protocol";
+import type { Entry } from "@meshkv/client";
+import { exitCodeOf, MeshkvError } from "@meshkv/protocol";
 import { type Command, Option } from "commander";
 import { bytesFromArgument, lineTextOf, quoteBytes, utf8TextOf } from "../byte-text.ts";
 import type { CliContext } from "../cli-context.ts";
-import { addClientOptions, type ClientOptions, withConnection } from "../client-options.ts";
-import type { Connection } from "../connection.ts";
+import { addClientOptions, type ClientOptions, type MeshAccess, withClient } from "../client-options.ts";
 import { type EntryFormat, entryToJson } from "../entry-output.ts";
-import { listEntries } from "../list-entries.ts";
+import { writeLines } from "../line-writer.ts";
 
 interface ClientVerbOptions extends ClientOptions {
   readonly verbose?: boolean;
@@ -49,8 +49,8 @@ export function addClientCommand(program: Command, context: CliContext): void {
       if (operations.length === 0) {
         throw new MeshkvError("INVALID_ARGUMENT", "nothing to do: give --set KEY=VALUE, --get KEY or --list");
       }
-      await withConnection(context, options, async (connection) => {
-        for (const operation of operations) await run(operation, connection, context, options);
+      await withClient(context, options, async (access) => {
+        for (const operation of operations) await run(operation, access, context, options);
       });
     });
 }
@@ -67,67 +67,46 @@ export function parseSet(text: string): Operation {
 
 async function run(
   operation: Operation,
-  connection: Connection,
+  { keys, call }: MeshAccess,
   context: CliContext,
-  options: ClientVerbOptions,
+  { json = false, verbose = false }: ClientVerbOptions,
 ): Promise<void> {
+  const { terminal } = context;
+  let address = "";
+  const options = { ...call, onAnswer: (answering: string) => void (address = answering) };
+  const tell = (text: string): void => {
+    if (verbose) terminal.note(text);
+  };
   switch (operation.kind) {
-    case "set":
-      return runSet(operation, connection, context, options);
-    case "get":
-      return runGet(operation.key, connection, context, options);
-    case "list":
-      return runList(connection, context, options);
+    case "set": {
+      const { key, value } = operation;
+      const { version } = await keys.set(key, value, options);
+      tell(`set ${quoteBytes(key)} at ${address}: version ${version}`);
+      if (json)
+        await terminal.writeJson({ operation: "set", key: utf8TextOf(key), encoding: "utf8", version });
+      return;
+    }
+    case "get": {
+      const { key } = operation;
+      const entry = await keys.get(key, options);
+      if (entry === undefined) {
+        terminal.note(`meshkv: there is no key ${quoteBytes(key)} at ${address}`);
+        context.exitCode = exitCodeOf("NOT_FOUND");
+        return;
+      }
+      tell(`get ${quoteBytes(key)} at ${address}: version ${entry.version}`);
+      await terminal.write(`${lineOf("get", entry, json)}\n`);
+      return;
+    }
+    case "list": {
+      const entries = keys.list(options);
+      const count = await writeLines(terminal, entries, (entry) => lineOf("list", entry, json));
+      tell(`list at ${address}: ${count === 1 ? "1 key" : `${count} keys`}`);
+    }
   }
 }
 
-async function runSet(
-  { key, value }: Operation & { readonly kind: "set" },
-  connection: Connection,
-  context: CliContext,
-  { json, verbose }: ClientVerbOptions,
-): Promise<void> {
-  const { version } = await connection.call(KeyValue.method.set, { key, value }, "write");
-  if (verbose === true)
-    context.terminal.note(`set ${quoteBytes(key)} at ${connection.address}: version ${version}`);
-  if (json === true)
-    await context.terminal.writeJson({ operation: "set", key: utf8TextOf(key), encoding: "utf8", version });
-}
-
-async function runGet(
-  key: Uint8Array,
-  connection: Connection,
-  context: CliContext,
-  { json, verbose }: ClientVerbOptions,
-): Promise<void> {
-  const { entry } = await connection.call(KeyValue.method.get, { key }, "read");
-  if (entry === undefined) {
-    context.terminal.note(`meshkv: there is no key ${quoteBytes(key)} at ${connection.address}`);
-    context.exitCode = exitCodeOf("NOT_FOUND");
-    return;
-  }
-  if (verbose === true) {
-    context.terminal.note(`get ${quoteBytes(key)} at ${connection.address}: version ${entry.version}`);
-  }
-  if (json === true) await context.terminal.writeJson({ operation: "get", ...entryToJson(entry, FORMAT) });
-  else await context.terminal.write(`${lineTextOf(entry.key)}=${lineTextOf(entry.value)}\n`);
-}
-
-async function runList(
-  connection: Connection,
-  context: CliContext,
-  { json, verbose }: ClientVerbOptions,
-): Promise<void> {
-  let count = 0;
-  for await (const entries of listEntries(connection, {}, Number.POSITIVE_INFINITY)) {
-    count += entries.length;
-    const lines = entries.map((entry) =>
-      json === true
-        ? JSON.stringify({ operation: "list", ...entryToJson(entry, FORMAT) })
-        : `${lineTextOf(entry.key)}=${lineTextOf(entry.value)}`,
-    );
-    await context.terminal.write(lines.map((line) => `${line}\n`).join(""));
-  }
-  if (verbose === true)
-    context.terminal.note(`list at ${connection.address}: ${count === 1 ? "1 key" : `${count} keys`}`);
+function lineOf(operation: Operation["kind"], entry: Entry<Uint8Array>, json: boolean): string {
+  if (json) return JSON.stringify({ operation, ...entryToJson(entry, FORMAT) });
+  return `${lineTextOf(entry.keyBytes)}=${lineTextOf(entry.value)}`;
 }

@@ -1,11 +1,12 @@
-import { KeyValue, type ListConflictsResponse_Conflict, MeshkvError } from "@meshkv/protocol";
+import type { Conflict } from "@meshkv/client";
+import { MeshkvError } from "@meshkv/protocol";
 import type { Command } from "commander";
 import { bytesFromArgument, quoteBytes } from "../byte-text.ts";
 import type { CliContext } from "../cli-context.ts";
-import { addBase64Option, addClientOptions, type ClientOptions, withConnection } from "../client-options.ts";
+import { addBase64Option, addClientOptions, type ClientOptions, withClient } from "../client-options.ts";
 import { addConcernOption, concernOf, type ConcernOptions } from "../concern-option.ts";
 import { conflictLines, conflictToJson } from "../conflict-output.ts";
-import type { Connection } from "../connection.ts";
+import { writeLines } from "../line-writer.ts";
 import { addSessionOption } from "../session-file.ts";
 
 interface ConflictOptions extends ClientOptions {
@@ -44,11 +45,10 @@ export function addConflictsCommand(program: Command, context: CliContext): void
   addClientOptions(addBase64Option(conflicts))
     .addHelpText("after", EXAMPLES)
     .action(async (prefix: string | undefined, options: ConflictOptions) => {
-      await withConnection(context, options, async (connection) => {
+      await withClient(context, options, async ({ keys, call }) => {
         const bytes = bytesFromArgument(prefix ?? "", options.base64 === true, "prefix");
-        for await (const page of listConflicts(connection, bytes, options)) {
-          await print(context, page, options);
-        }
+        const conflicts = keys.conflicts({ prefix: bytes, settled: options.settled, ...call });
+        await writeLines(context.terminal, conflicts, (conflict) => textOf(conflict, options));
       });
     });
   addShowCommand(conflicts, context);
@@ -64,12 +64,12 @@ function addShowCommand(conflicts: Command, context: CliContext): void {
   addClientOptions(addBase64Option(show)).action(
     async (keyText: string, _: ConflictOptions, command: Command) => {
       const options = command.optsWithGlobals<ConflictOptions>();
-      await withConnection(context, options, async (connection) => {
+      await withClient(context, options, async ({ keys, call }) => {
         const key = bytesFromArgument(keyText, options.base64 === true, "key");
-        const found = await conflictOf(connection, key, options);
+        const found = await keys.conflict(key, { settled: options.settled, ...call });
         if (found === undefined)
           throw new MeshkvError("NOT_FOUND", `there is no conflict of the key ${quoteBytes(key)}`);
-        await print(context, [found], options);
+        await context.terminal.write(`${textOf(found, options)}\n`);
       });
     },
   );
@@ -84,10 +84,9 @@ function addRestoreCommand(conflicts: Command, context: CliContext): void {
     .addHelpText("after", RESTORE_EXAMPLES)
     .action(async (keyText: string, version: string, _: ConflictOptions, command: Command) => {
       const options = command.optsWithGlobals<ConflictOptions & ConcernOptions>();
-      await withConnection(context, options, async (connection) => {
+      await withClient(context, options, async ({ keys, call }) => {
         const key = bytesFromArgument(keyText, options.base64 === true, "key");
-        const request = { key, version, ...concernOf(options) };
-        const reply = await connection.call(KeyValue.method.restoreConflict, request, "write");
+        const reply = await keys.restoreConflict(key, version, { ...concernOf(options), ...call });
         if (options.json === true)
           await context.terminal.writeJson({ restored: version, version: reply.version });
         else await context.terminal.write(`restored ${version} as ${reply.version}\n`);
@@ -95,40 +94,8 @@ function addRestoreCommand(conflicts: Command, context: CliContext): void {
     });
 }
 
-async function* listConflicts(
-  connection: Connection,
-  prefix: Uint8Array,
-  { settled = false }: ConflictOptions,
-): AsyncGenerator<readonly ListConflictsResponse_Conflict[]> {
-  for (let pageToken = ""; ; ) {
-    const request = { prefix, pageToken, includeSettled: settled };
-    const page = await connection.call(KeyValue.method.listConflicts, request, "read");
-    yield page.conflicts;
-    if (page.nextPageToken === "") return;
-    pageToken = page.nextPageToken;
-  }
-}
-
-/** A key is the first one under itself as a prefix. */
-async function conflictOf(
-  connection: Connection,
-  key: Uint8Array,
-  { settled = false }: ConflictOptions,
-): Promise<ListConflictsResponse_Conflict | undefined> {
-  const request = { prefix: key, pageSize: 1, includeSettled: settled };
-  const { conflicts } = await connection.call(KeyValue.method.listConflicts, request, "read");
-  const [found] = conflicts;
-  const foundKey = (found?.winner ?? found?.losers[0])?.key;
-  return foundKey?.length === key.length ? found : undefined;
-}
-
-async function print(
-  { terminal }: CliContext,
-  conflicts: readonly ListConflictsResponse_Conflict[],
-  { json = false, base64 = false }: ConflictOptions,
-): Promise<void> {
-  const lines = conflicts.flatMap((conflict) =>
-    json ? [JSON.stringify(conflictToJson(conflict, base64))] : conflictLines(conflict, base64),
-  );
-  await terminal.write(lines.map((line) => `${line}\n`).join(""));
+/** A key's conflict as it is printed, without the last newline. */
+function textOf(conflict: Conflict<Uint8Array>, { json = false, base64 = false }: ConflictOptions): string {
+  if (json) return JSON.stringify(conflictToJson(conflict, base64));
+  return conflictLines(conflict, base64).join("\n");
 }

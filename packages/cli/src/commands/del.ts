@@ -1,8 +1,14 @@
-import { type DeleteRequestSchema, KeyValue, type MessageInitShape, MeshkvError } from "@meshkv/protocol";
+import { MeshkvError } from "@meshkv/protocol";
 import type { Command } from "commander";
 import { bytesFromArgument } from "../byte-text.ts";
 import type { CliContext } from "../cli-context.ts";
-import { addBase64Option, addClientOptions, type ClientOptions, withConnection } from "../client-options.ts";
+import {
+  addBase64Option,
+  addClientOptions,
+  type ClientOptions,
+  type MeshAccess,
+  withClient,
+} from "../client-options.ts";
 import { addConcernOption, concernOf, type ConcernOptions } from "../concern-option.ts";
 import { addSessionOption } from "../session-file.ts";
 
@@ -34,31 +40,42 @@ export function addDelCommand(program: Command, context: CliContext): void {
   addClientOptions(addSessionOption(addConcernOption(addBase64Option(command))))
     .addHelpText("after", EXAMPLES)
     .action(async (keyText: string | undefined, options: DelOptions) => {
-      await withConnection(context, options, async (connection) => {
-        const request = { ...requestFor(keyText, options), ...concernOf(options) };
-        const reply = await connection.call(KeyValue.method.delete, request, "write");
-        const deleted = Number(reply.deleted);
-        if (options.json === true) await context.terminal.writeJson({ deleted, version: reply.version });
+      await withClient(context, options, async (access) => {
+        const { deleted, version } = await runDelete(keyText, options, access);
+        if (options.json === true) await context.terminal.writeJson({ deleted, version });
         else await context.terminal.write(`deleted ${deleted}\n`);
       });
     });
 }
 
-function requestFor(
+async function runDelete(
   keyText: string | undefined,
-  { prefix, all, base64 = false, ifVersion }: DelOptions,
-): MessageInitShape<typeof DeleteRequestSchema> {
+  options: DelOptions,
+  { keys, call }: MeshAccess,
+): Promise<{ readonly deleted: number; readonly version: string }> {
+  checkTarget(keyText, options);
+  const { prefix = "", base64 = false, ifVersion } = options;
+  const how = { ...concernOf(options), ...call };
+  if (keyText === undefined) {
+    const bytes = bytesFromArgument(prefix, base64, "prefix");
+    const { count, version } = await keys.deletePrefix(bytes, { ...how, all: bytes.length === 0 });
+    return { deleted: count, version };
+  }
+  const condition = ifVersion === undefined ? {} : { ifVersion };
+  const key = bytesFromArgument(keyText, base64, "key");
+  const { existed, version } = await keys.delete(key, { ...how, ...condition });
+  return { deleted: existed ? 1 : 0, version };
+}
+
+/** Refuses what does not say clearly what to delete. @throws MeshkvError INVALID_ARGUMENT */
+function checkTarget(keyText: string | undefined, { prefix, all, ifVersion }: DelOptions): void {
   if (keyText !== undefined && (prefix !== undefined || all === true)) {
     throw new MeshkvError(
       "INVALID_ARGUMENT",
       "give a key, or --prefix, or --all: not a key and one of the others",
     );
   }
-  if (keyText !== undefined) {
-    const target = { case: "key" as const, value: bytesFromArgument(keyText, base64, "key") };
-    if (ifVersion === undefined) return { target };
-    return { target, condition: { kind: { case: "ifVersion", value: ifVersion } } };
-  }
+  if (keyText !== undefined) return;
   if (ifVersion !== undefined) {
     throw new MeshkvError("INVALID_ARGUMENT", "--if-version goes with one key: give a key");
   }
@@ -77,8 +94,4 @@ function requestFor(
       "--all deletes every key, not only those under the prefix: give one of them",
     );
   }
-  return {
-    target: { case: "prefix", value: bytesFromArgument(prefix ?? "", base64, "prefix") },
-    all: all === true,
-  };
 }

@@ -1,8 +1,8 @@
-import { KeyValue, MeshkvError } from "@meshkv/protocol";
+import { MeshkvError } from "@meshkv/protocol";
 import type { Command } from "commander";
 import { base64Of, bytesFromArgument, quoteBytes } from "../byte-text.ts";
 import type { CliContext } from "../cli-context.ts";
-import { addBase64Option, addClientOptions, type ClientOptions, withConnection } from "../client-options.ts";
+import { addBase64Option, addClientOptions, type ClientOptions, withClient } from "../client-options.ts";
 import { entryToJson } from "../entry-output.ts";
 import { addSessionOption } from "../session-file.ts";
 
@@ -29,10 +29,10 @@ export function addGetCommand(program: Command, context: CliContext): void {
   addClientOptions(addSessionOption(addBase64Option(command)))
     .addHelpText("after", EXAMPLES)
     .action(async (keyText: string, options: GetOptions) => {
-      await withConnection(context, options, async (connection) => {
+      await withClient(context, options, async ({ keys, call }) => {
         const base64 = options.base64 === true;
         const key = bytesFromArgument(keyText, base64, "key");
-        const { entry } = await connection.call(KeyValue.method.get, { key }, "read");
+        const entry = await keys.get(key, call);
         if (entry === undefined) throw new MeshkvError("NOT_FOUND", `there is no key ${quoteBytes(key)}`);
         const { terminal } = context;
         if (options.json === true)

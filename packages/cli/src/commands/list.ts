@@ -1,10 +1,11 @@
-import { type ListRequestSchema, type MessageInitShape, MeshkvError } from "@meshkv/protocol";
+import type { ListOptions as Selection } from "@meshkv/client";
+import { MeshkvError } from "@meshkv/protocol";
 import type { Command } from "commander";
 import { bytesFromArgument } from "../byte-text.ts";
 import type { CliContext } from "../cli-context.ts";
-import { addBase64Option, addClientOptions, type ClientOptions, withConnection } from "../client-options.ts";
-import { listEntries } from "../list-entries.ts";
-import { entryLine } from "../entry-output.ts";
+import { addBase64Option, addClientOptions, type ClientOptions, withClient } from "../client-options.ts";
+import { entryLine, type Shown } from "../entry-output.ts";
+import { writeLines } from "../line-writer.ts";
 import { addSessionOption } from "../session-file.ts";
 
 interface ListOptions extends ClientOptions {
@@ -41,25 +42,24 @@ export function addListCommand(program: Command, context: CliContext): void {
   addClientOptions(addSessionOption(addBase64Option(command)))
     .addHelpText("after", EXAMPLES)
     .action(async (prefix: string | undefined, options: ListOptions) => {
-      await withConnection(context, options, async (connection) => {
+      await withClient(context, options, async ({ keys, call }) => {
         const { json = false, base64 = false, keysOnly = false } = options;
-        const request = requestFor(prefix ?? "", options);
-        for await (const page of listEntries(connection, request, limitOf(options))) {
-          const lines = page.map((entry) => `${entryLine(entry, { json, base64, keysOnly })}\n`);
-          await context.terminal.write(lines.join(""));
-        }
+        const selection = { ...selectionOf(prefix ?? "", options), ...call };
+        const entries: AsyncIterable<Shown> = keysOnly ? keys.keys(selection) : keys.list(selection);
+        await writeLines(context.terminal, entries, (entry) => entryLine(entry, { json, base64, keysOnly }));
       });
     });
 }
 
-function requestFor(prefix: string, options: ListOptions): MessageInitShape<typeof ListRequestSchema> {
-  const { reverse = false, keysOnly = false, base64 = false, start, end } = options;
+function selectionOf(prefix: string, options: ListOptions): Selection {
+  const { reverse = false, base64 = false, start = "", end = "" } = options;
   return {
     prefix: bytesFromArgument(prefix, base64, "prefix"),
-    start: bytesFromArgument(start ?? "", base64, "start"),
-    end: bytesFromArgument(end ?? "", base64, "end"),
+    // What is empty is no bound.
+    start: start === "" ? undefined : bytesFromArgument(start, base64, "start"),
+    end: end === "" ? undefined : bytesFromArgument(end, base64, "end"),
     reverse,
-    keysOnly,
+    limit: limitOf(options),
   };
 }
 

@@ -1,7 +1,7 @@
-import { MemberSchema, Mesh, toJson } from "@meshkv/protocol";
 import type { Command } from "commander";
 import type { CliContext } from "../cli-context.ts";
-import { addClientOptions, type ClientOptions, withConnection } from "../client-options.ts";
+import { addClientOptions, type ClientOptions, withClient } from "../client-options.ts";
+import { memberToJson } from "../mesh-json.ts";
 import { memberLines } from "../mesh-output.ts";
 
 interface RemoveOptions extends ClientOptions {
@@ -35,13 +35,11 @@ export function addMembersCommand(program: Command, context: CliContext): void {
   addClientOptions(members)
     .addHelpText("after", EXAMPLES)
     .action(async (options: ClientOptions) => {
-      await withConnection(context, options, async (connection) => {
-        const { members: found } = await connection.call(Mesh.method.listMembers, {}, "read");
+      await withClient(context, options, async ({ kv, call }) => {
+        const found = await kv.members(call);
         const lines =
           options.json === true
-            ? found.map((member) =>
-                JSON.stringify(toJson(MemberSchema, member, { alwaysEmitImplicit: true })),
-              )
+            ? found.map((member) => JSON.stringify(memberToJson(member)))
             : memberLines(found, Date.now());
         await context.terminal.write(lines.map((line) => `${line}\n`).join(""));
       });
@@ -55,12 +53,8 @@ export function addMembersCommand(program: Command, context: CliContext): void {
     .addHelpText("after", REMOVE_EXAMPLES)
     .action(async (replicaId: string, _: RemoveOptions, command: Command) => {
       const options = command.optsWithGlobals<RemoveOptions>();
-      await withConnection(context, options, async (connection) => {
-        await connection.call(
-          Mesh.method.removeMember,
-          { replicaId, force: options.force === true },
-          "write",
-        );
+      await withClient(context, options, async ({ kv, call }) => {
+        await kv.removeMember(replicaId, { force: options.force, ...call });
         if (options.json === true) await context.terminal.writeJson({ removed: replicaId });
         else await context.terminal.write(`removed ${replicaId}\n`);
       });

@@ -1,7 +1,6 @@
-import { loadConfig, type LoadedConfig, type Settings } from "@meshkv/server";
+import type { LoadedConfig, Settings } from "@meshkv/server";
 import { type Command, Option } from "commander";
 import type { CliContext } from "../cli-context.ts";
-import { runServer } from "../run-server.ts";
 
 /** The flags of `meshkv server`: settings under their own names, and two that are not settings. */
 interface ServerOptions extends Omit<Settings, "listen" | "peers" | "httpOrigins"> {
@@ -74,6 +73,9 @@ export function addServerCommand(program: Command, context: CliContext): void {
       ...(httpOrigin === undefined ? {} : { httpOrigins: httpOrigin }),
       ...(peers.length === 0 ? {} : { peers }),
     };
+    // Loaded only here: no other verb waits for all that a server is made of.
+    const { loadConfig } = await import("@meshkv/server");
+    const { runServer } = await import("../run-server.ts");
     const loaded = await loadConfig({ flags, configFile, environment: context.terminal.environment });
     if (printConfig === true) await printSettings(loaded, context);
     else await runServer(loaded, context);

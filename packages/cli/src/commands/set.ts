@@ -1,10 +1,11 @@
 import { Buffer } from "node:buffer";
-import { KeyValue, type MessageInitShape, MeshkvError, type SetRequestSchema } from "@meshkv/protocol";
-import { parseDuration } from "@meshkv/server";
+import type { Condition } from "@meshkv/client";
+import { MeshkvError } from "@meshkv/protocol";
+import { parseDuration } from "@meshkv/server/notation";
 import { type Command, Option } from "commander";
 import { bytesFromArgument, bytesFromBase64 } from "../byte-text.ts";
 import type { CliContext } from "../cli-context.ts";
-import { addBase64Option, addClientOptions, type ClientOptions, withConnection } from "../client-options.ts";
+import { addBase64Option, addClientOptions, type ClientOptions, withClient } from "../client-options.ts";
 import { addConcernOption, concernOf, type ConcernOptions } from "../concern-option.ts";
 import { readInput } from "../read-input.ts";
 import { addSessionOption } from "../session-file.ts";
@@ -15,8 +16,6 @@ interface SetOptions extends ClientOptions, ConcernOptions {
   readonly ifAbsent?: boolean;
   readonly ifVersion?: string;
 }
-
-type SetRequestInit = MessageInitShape<typeof SetRequestSchema>;
 
 const EXAMPLES = `
 Prints OK and the version of the write. A condition is checked on the replica that is asked, and on no other: of two
@@ -30,8 +29,8 @@ Examples:
   meshkv set order/7 paid --concern 2 --session-file ~/.meshkv-session
   meshkv set -- -key-with-a-hyphen value`;
 
-/** The server refuses what is out of its range, so that there is one place that knows it. */
-const TTL_BOUNDS = { min: 0, max: Number.MAX_SAFE_INTEGER };
+/** The server refuses what is out of its own range, so that there is one place that knows it. */
+const TTL_BOUNDS = { min: 1, max: Number.MAX_SAFE_INTEGER };
 
 /** Adds `meshkv set KEY VALUE`. */
 export function addSetCommand(program: Command, context: CliContext): void {
@@ -45,19 +44,15 @@ export function addSetCommand(program: Command, context: CliContext): void {
   addClientOptions(addSessionOption(addConcernOption(addBase64Option(command))))
     .addHelpText("after", EXAMPLES)
     .action(async (keyText: string, valueText: string, options: SetOptions) => {
-      await withConnection(context, options, async (connection) => {
+      await withClient(context, options, async ({ keys, call }) => {
         const base64 = options.base64 === true;
-        const request: SetRequestInit = {
-          key: bytesFromArgument(keyText, base64, "key"),
-          ...ttlOf(options),
-          ...conditionOf(options),
-          ...concernOf(options),
-          value:
-            valueText === "-"
-              ? await valueFromInput(context, base64)
-              : bytesFromArgument(valueText, base64, "value"),
-        };
-        const { version, replicas } = await connection.call(KeyValue.method.set, request, "write");
+        const key = bytesFromArgument(keyText, base64, "key");
+        const how = { ...ttlOf(options), ...conditionOf(options), ...concernOf(options), ...call };
+        const value =
+          valueText === "-"
+            ? await valueFromInput(context, base64)
+            : bytesFromArgument(valueText, base64, "value");
+        const { version, replicas } = await keys.set(key, value, how);
         if (options.json === true) await context.terminal.writeJson({ version, replicas });
         else await context.terminal.write(`OK ${version}\n`);
       });
@@ -69,17 +64,14 @@ async function valueFromInput({ terminal, stop }: CliContext, base64: boolean): 
   return base64 ? bytesFromBase64(Buffer.from(bytes).toString("latin1"), "value") : bytes;
 }
 
-function ttlOf({ ttl }: SetOptions): Pick<SetRequestInit, "ttl"> {
+function ttlOf({ ttl }: SetOptions): { readonly ttl?: number } {
   if (ttl === undefined) return {};
   const result = parseDuration(ttl, TTL_BOUNDS);
   if ("problem" in result) throw new MeshkvError("INVALID_ARGUMENT", `--ttl: ${result.problem}`);
-  return {
-    ttl: { seconds: BigInt(Math.floor(result.value / 1000)), nanos: (result.value % 1000) * 1_000_000 },
-  };
+  return { ttl: result.value };
 }
 
-function conditionOf({ ifAbsent, ifVersion }: SetOptions): Pick<SetRequestInit, "condition"> {
-  if (ifAbsent === true) return { condition: { kind: { case: "ifAbsent", value: true } } };
-  if (ifVersion !== undefined) return { condition: { kind: { case: "ifVersion", value: ifVersion } } };
-  return {};
+function conditionOf({ ifAbsent, ifVersion }: SetOptions): Condition {
+  if (ifAbsent === true) return { ifAbsent };
+  return ifVersion === undefined ? {} : { ifVersion };
 }

@@ -1,7 +1,7 @@
-import { Mesh, StatusResponseSchema, toJson } from "@meshkv/protocol";
 import type { Command } from "commander";
 import type { CliContext } from "../cli-context.ts";
-import { addClientOptions, type ClientOptions, withConnection } from "../client-options.ts";
+import { addClientOptions, type ClientOptions, withClient } from "../client-options.ts";
+import { statusToJson } from "../mesh-json.ts";
 import { statusLines } from "../mesh-output.ts";
 
 const EXAMPLES = `
@@ -20,16 +20,13 @@ export function addStatusCommand(program: Command, context: CliContext): void {
   addClientOptions(command)
     .addHelpText("after", EXAMPLES)
     .action(async (options: ClientOptions) => {
-      await withConnection(context, options, async (connection) => {
-        const status = await connection.call(Mesh.method.status, {}, "read");
-        const { terminal } = context;
-        if (options.json === true) {
-          await terminal.write(
-            `${JSON.stringify(toJson(StatusResponseSchema, status, { alwaysEmitImplicit: true }))}\n`,
-          );
-        } else {
-          await terminal.write(`${statusLines(status, Date.now()).join("\n")}\n`);
-        }
+      await withClient(context, options, async ({ kv, call }) => {
+        const status = await kv.status(call);
+        const text =
+          options.json === true
+            ? JSON.stringify(statusToJson(status))
+            : statusLines(status, Date.now()).join("\n");
+        await context.terminal.write(`${text}\n`);
       });
     });
 }

@@ -1,7 +1,6 @@
-import { Mesh, VerifyResponse_Result_Outcome as Outcome } from "@meshkv/protocol";
 import type { Command } from "commander";
 import type { CliContext } from "../cli-context.ts";
-import { addBase64Option, addClientOptions, type ClientOptions, withConnection } from "../client-options.ts";
+import { addBase64Option, addClientOptions, type ClientOptions, withClient } from "../client-options.ts";
 import { progressText, Verification, verifyJson } from "../verify-output.ts";
 
 interface VerifyOptions extends ClientOptions {
@@ -37,20 +36,19 @@ export function addVerifyCommand(program: Command, context: CliContext): void {
   addClientOptions(addBase64Option(command))
     .addHelpText("after", EXAMPLES)
     .action(async (peer: string | undefined, options: VerifyOptions) => {
-      await withConnection(context, options, async (connection) => {
+      await withClient(context, options, async ({ kv, call: { signal } }) => {
         const { terminal } = context;
         const { json = false, base64 = false } = options;
         const verification = new Verification(base64);
-        for await (const response of connection.stream(Mesh.method.verify, { peer: peer ?? "" })) {
-          const line = verification.add(response);
-          if (json) await terminal.writeJson(verifyJson(response, base64));
+        for await (const event of kv.verify({ peer, signal })) {
+          const line = verification.add(event);
+          if (json) await terminal.writeJson(verifyJson(event, base64));
           else if (line !== undefined) await terminal.write(`${line}\n`);
-          else if (terminal.isPersonReading && response.kind.case === "progress")
-            terminal.note(progressText(response));
+          else if (terminal.isPersonReading && event.type === "progress") terminal.note(progressText(event));
         }
         if (!json) await terminal.write(`${verification.lines().join("\n")}\n`);
         if (verification.isWrong) context.exitCode = DIFFERENT_EXIT_CODE;
-        else if (verification.outcomes.some((outcome) => outcome !== Outcome.EQUAL))
+        else if (verification.outcomes.some((outcome) => outcome !== "equal"))
           context.exitCode = INCOMPLETE_EXIT_CODE;
       });
     });

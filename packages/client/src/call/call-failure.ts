@@ -11,16 +11,7 @@ import { errorFromGrpc, type ErrorCode, MeshkvError, STATUS_DETAILS_KEY } from "
  */
 export type Fate = "unsent" | "refused" | "unknown" | "final";
 
-/**
- * A failed attempt of a `Channel`: its error, and how far it got. Clients of `connect` only ever see the error.
- *
- * @example
- * ```ts
- * import { CallFailure, MeshkvError } from "@meshkv/client";
- * const failure = new CallFailure(new MeshkvError("UNAVAILABLE", "nobody is there"), "unsent");
- * console.log(failure.fate === "unsent" ? "ask somebody else" : failure.error.code);
- * ```
- */
+/** A failed attempt: its error, which is all that callers see, and how far it got. */
 export class CallFailure extends Error {
   override name = "CallFailure";
   readonly error: MeshkvError;
@@ -72,6 +63,14 @@ export function withDoubt(error: MeshkvError, refusal?: MeshkvError): MeshkvErro
   const before = refusal === undefined ? "" : `; before that: ${refusal.message}`;
   const text = `${error.message}; it is not known whether the write was done${before}`;
   return new MeshkvError(error.code, text, error.metadata);
+}
+
+/** The error when every replica has been asked once and none has served. */
+export function unservedBy(errors: readonly MeshkvError[]): MeshkvError {
+  const [first] = errors;
+  if (first !== undefined && errors.length === 1) return first;
+  const texts = errors.map(({ message }) => `  ${message}`);
+  return new MeshkvError("UNAVAILABLE", ["no replica can serve this:", ...texts].join("\n"));
 }
 
 /** What a caller that aborted is told. */

@@ -20,7 +20,7 @@ import {
 } from "@meshkv/protocol";
 import type { Replica } from "../replicas/replica.ts";
 import type { ReplicaSet } from "../replicas/replica-set.ts";
-import { CallFailure, cancelled, withDoubt } from "./call-failure.ts";
+import { CallFailure, cancelled, unservedBy, withDoubt } from "./call-failure.ts";
 import type { RunningCall } from "./channel.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Patience } from "./patience.ts";
@@ -40,6 +40,8 @@ export interface CallPlan {
   readonly preferred?: Replica | undefined;
   /** Whether the call carries a session: another replica may have to wait for it, so nobody is waited for too long. */
   readonly hasSession?: boolean;
+  /** Whether its answer waits for other replicas, so that only its caller can tell how long is too long. */
+  readonly waitsForOthers?: boolean;
 }
 
 /** A reply, and who gave it. */
@@ -52,10 +54,10 @@ export interface Answer<Reply> {
 export interface CallerOptions {
   /** Whether calls in great number share a stream. */
   readonly pipelining: boolean;
-  /** Ask each replica at most once, and say at once when none can be reached. */
-  readonly once: boolean;
-  /** Told when a call goes on to another replica. */
-  readonly onRetry: (failure: MeshkvError, next: Replica | undefined) => void;
+  /** Whether to go on while there is time; otherwise each replica is asked at most once. */
+  readonly retries: boolean;
+  /** Told why a call goes on at another replica, and at which address. */
+  readonly onRetry: (error: MeshkvError, address: string) => void;
 }
 
 /** With fewer calls under way on a replica, a stream has nothing to gather. */
@@ -77,6 +79,15 @@ export class Caller {
     this.#options = options;
   }
 
+  get retries(): boolean {
+    return this.#options.retries;
+  }
+
+  /** A call that is not made here goes on at another replica. */
+  noteRetry(error: MeshkvError, address: string): void {
+    this.#options.onRetry(error, address);
+  }
+
   /** Makes a call; rejects with MeshkvError. */
   async call<Method extends DescMethodUnary>(
     method: Method,
@@ -91,12 +102,13 @@ export class Caller {
     let inDoubt = false;
     let refusal: MeshkvError | undefined;
     let bound: Replica | undefined;
+    const problems: MeshkvError[] = [];
     for (let round = 0; ; ) {
       const replica = bound ?? this.#choose(plan, tried);
       if (plan.signal?.aborted === true) throw cancelled(plan.signal);
       if (this.replicas.isClosed) throw new MeshkvError("CANCELLED", "the client is closed");
-      if (replica === undefined) throw new MeshkvError("UNAVAILABLE", "no replica is known");
-      const failure = await this.#attempt(method, message, replica, plan, tried.size === 0);
+      if (replica === undefined) throw this.replicas.unreachable();
+      const failure = await this.#attempt(method, message, replica, plan, tried);
       if (!(failure instanceof CallFailure)) return { reply: failure, replica };
       if (this.replicas.isClosed) throw new MeshkvError("CANCELLED", "the client is closed");
       if (failure.fate === "unknown") {
@@ -105,14 +117,18 @@ export class Caller {
       }
       tried.add(replica);
       this.#noteRefusal(failure, replica, plan);
-      const verdict = verdictOn(failure.error, plan, inDoubt, refusal);
+      problems.push(failure.error);
+      const verdict = this.#verdictOn(failure, plan, inDoubt, refusal, problems);
       if (failure.fate === "refused") refusal = failure.error;
       const isRound = bound !== undefined || this.replicas.all.every((each) => tried.has(each));
       const next = bound ?? this.#choose(plan, tried);
       const latencyMs = next?.latency.estimateMs ?? 0;
       const pauseMs = patience.pauseMs(isRound ? round : undefined, latencyMs, Date.now());
       if (pauseMs === undefined || !this.#mayRetry(failure, plan, isRound, replica)) throw verdict;
-      this.#options.onRetry(failure.error, next);
+      if (next !== undefined && next !== replica) {
+        this.replicas.passOver(replica);
+        this.#options.onRetry(failure.error, next.address);
+      }
       if (!isRound) continue;
       tried.clear();
       // Or until some replica is well again.
@@ -139,40 +155,51 @@ export class Caller {
     message: MessageShape<Method["input"]>,
     replica: Replica,
     plan: CallPlan,
-    isFirst: boolean,
+    tried: ReadonlySet<Replica>,
   ): Promise<MessageShape<Method["output"]> | CallFailure> {
-    const others = this.replicas.all.length - 1;
-    const nowMs = Date.now();
-    // One that cannot be connected to must not use up the time of the others.
-    const share =
-      others > 0 ? Math.max(1, Math.ceil((plan.deadlineMs - nowMs) / 2)) : Number.POSITIVE_INFINITY;
-    const connectByMs = Math.min(plan.deadlineMs, nowMs + share);
+    const hasNext = this.replicas.all.some((each) => each !== replica && !tried.has(each));
     if (!replica.channel.isReady) {
-      const problem = await replica.channel.connect(connectByMs, plan.signal);
+      const connectByMs = hasNext ? shareOf(plan.deadlineMs) : plan.deadlineMs;
+      const problem = await replica.connect(connectByMs, plan.signal);
       if (plan.signal?.aborted === true) throw cancelled(plan.signal);
-      if (problem !== undefined) {
-        replica.broke(problem);
-        return new CallFailure(problem, "unsent");
-      }
+      if (problem !== undefined) return new CallFailure(problem, "unsent");
     }
-    const isShort = plan.hasSession === true && others > 0;
-    const deadlineMs = isShort ? Math.min(plan.deadlineMs, Date.now() + SESSION_ATTEMPT_MS) : plan.deadlineMs;
+    const isShort = this.#isShort(plan);
+    const deadlineMs = this.#attemptDeadline(plan, isShort, hasNext);
     const startedAtMs = performance.now();
     try {
-      const call = this.#start(method, message, replica, deadlineMs, isFirst);
-      const reply = await withSignal(replica.host(call, plan.kind !== "conditional"), call, plan.signal);
+      const call = this.#start(method, message, replica, deadlineMs, tried.size === 0);
+      const hosted = replica.host(call, this.#mayLeave(plan, hasNext));
+      const reply = await withSignal(hosted, call, plan.signal);
       const endedAtMs = performance.now();
-      replica.heard(endedAtMs);
+      replica.served(endedAtMs);
       // Writes wait for disks and other replicas, and sessions for what is on its way: that is not how near a replica is.
       if (plan.kind === "read" && !isShort) replica.latency.observe(endedAtMs - startedAtMs, endedAtMs);
       return reply;
     } catch (failure) {
       if (!(failure instanceof CallFailure)) throw failure;
-      return this.#explained(failure, replica, isShort && deadlineMs < plan.deadlineMs);
+      return this.#explained(failure, replica, deadlineMs < plan.deadlineMs);
     }
   }
 
-  #explained(failure: CallFailure, replica: Replica, wasShort: boolean): CallFailure {
+  /** Whether a replica is not to be waited for as long as the call may take: it may lack what the session has seen. */
+  #isShort({ kind, hasSession, waitsForOthers }: CallPlan): boolean {
+    if (hasSession !== true || waitsForOthers === true || this.replicas.all.length < 2) return false;
+    return this.#options.retries || kind === "read";
+  }
+
+  /** When to give up at this replica. A read that hangs leaves the next one a share of the time. */
+  #attemptDeadline({ kind, deadlineMs }: CallPlan, isShort: boolean, hasNext: boolean): number {
+    if (isShort) return Math.min(deadlineMs, Date.now() + SESSION_ATTEMPT_MS);
+    return kind === "read" && hasNext ? shareOf(deadlineMs) : deadlineMs;
+  }
+
+  /** Whether the call may be taken from a replica that does not answer: what is not asked again must be waited for. */
+  #mayLeave({ kind }: CallPlan, hasNext: boolean): boolean {
+    return this.#options.retries ? kind !== "conditional" : kind === "read" && hasNext;
+  }
+
+  #explained(failure: CallFailure, replica: Replica, wasCut: boolean): CallFailure {
     const { fate, error } = failure;
     if (fate === "refused" || fate === "final") replica.heard(performance.now());
     if (
@@ -184,7 +211,7 @@ export class Caller {
       // The connection may have been closed in good order: whether the replica is well, it is asked at once.
       void replica.check();
     }
-    if (!wasShort || error.code !== "DEADLINE_EXCEEDED") return failure;
+    if (!wasCut || error.code !== "DEADLINE_EXCEEDED") return failure;
     return new CallFailure(error, "unknown");
   }
 
@@ -210,31 +237,34 @@ export class Caller {
 
   #mayRetry({ fate, error }: CallFailure, plan: CallPlan, isRound: boolean, from: Replica): boolean {
     if (fate === "final" || plan.signal?.aborted === true) return false;
-    if (this.#options.once && (isRound || (fate === "unknown" && plan.kind !== "read"))) return false;
+    if (!this.#options.retries && (isRound || (fate === "unknown" && plan.kind !== "read"))) return false;
     if (error.code === "CANCELLED") return false;
     // Leaving a sick replica for one that is well adds nothing to the load of either.
     if (!isRound && from.health === "sick") return true;
     return this.#budget.take(performance.now());
   }
 
+  /** What the caller is told when this attempt was the last; `refusal` is what a replica said before it. */
+  #verdictOn(
+    { error, fate }: CallFailure,
+    { kind, signal }: CallPlan,
+    inDoubt: boolean,
+    refusal: MeshkvError | undefined,
+    problems: readonly MeshkvError[],
+  ): MeshkvError {
+    if (signal?.aborted === true) return cancelled(signal);
+    const isDoubtful = kind !== "read" && inDoubt;
+    if (!this.#options.retries && fate !== "final" && !isDoubtful) return unservedBy(problems);
+    const ranOut = refusal !== undefined && error.code === "DEADLINE_EXCEEDED";
+    if (isDoubtful) return withDoubt(error, ranOut ? refusal : undefined);
+    // Nothing hangs on a read that ran out of time: why there was none until then says more.
+    return ranOut ? refusal : error;
+  }
+
   #noteRefusal({ fate, error }: CallFailure, replica: Replica, { kind }: CallPlan): void {
     if (fate !== "refused" || kind === "read") return;
     if (error.code === "STORAGE_FULL" || error.code === "CLOCK_SKEW") replica.refusedWrite(performance.now());
   }
-}
-
-/** What the caller is told when the last attempt failed with `error`; `refusal` is what a replica said before that. */
-function verdictOn(
-  error: MeshkvError,
-  { kind, signal }: CallPlan,
-  inDoubt: boolean,
-  refusal: MeshkvError | undefined,
-): MeshkvError {
-  if (signal?.aborted === true) return cancelled(signal);
-  const ranOut = refusal !== undefined && error.code === "DEADLINE_EXCEEDED";
-  if (kind !== "read" && inDoubt) return withDoubt(error, ranOut ? refusal : undefined);
-  // Nothing hangs on a read that ran out of time: why there was none until then says more.
-  return ranOut ? refusal : error;
 }
 
 /** What of a call a pipeline can carry, and about how many bytes. */
@@ -260,6 +290,12 @@ function operationOf(
     default:
       return undefined;
   }
+}
+
+/** Half of what is left, for one replica among several. */
+function shareOf(deadlineMs: number): number {
+  const nowMs = Date.now();
+  return Math.min(deadlineMs, nowMs + Math.max(1, Math.ceil((deadlineMs - nowMs) / 2)));
 }
 
 /** Callers may give many calls one signal: that is no leak, and not worth a warning. */

@@ -70,26 +70,7 @@ function codecOf<Method extends DescMethod>(
   return codec as MethodCodec<MessageShape<Method["input"]>, MessageShape<Method["output"]>>;
 }
 
-/**
- * Calls to one replica, in the messages of `@meshkv/protocol`: for tools that ask one replica and no other. Everything else is
- * better off with `connect`. Deadlines are `Date.now()` of the moment to give up.
- *
- * @example
- * ```ts
- * import { CallFailure, Channel } from "@meshkv/client";
- * import { create, Mesh, StatusRequestSchema } from "@meshkv/protocol";
- * const channel = new Channel("127.0.0.1:4000");
- * try {
- *   const call = channel.unary(Mesh.method.status, create(StatusRequestSchema), Date.now() + 5_000);
- *   console.log((await call.reply).replicaId);
- * } catch (failure) {
- *   if (failure instanceof CallFailure) throw failure.error;
- *   throw failure;
- * } finally {
- *   channel.close();
- * }
- * ```
- */
+/** Calls to one replica. Deadlines are `Date.now()` of the moment to give up. */
 export class Channel {
   readonly address: string;
   readonly #client: Client;

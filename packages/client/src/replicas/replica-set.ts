@@ -37,6 +37,8 @@ export interface ReplicaSetOptions {
   readonly seeds: readonly Seed[];
   /** Whether the members are asked for; otherwise the seeds are all there is, in their order. */
   readonly discover: boolean;
+  /** Whether to begin without having found a replica, and without asking those that are not needed. */
+  readonly lazy: boolean;
   readonly onNews: (news: ReplicaNews) => void;
   /** For tests: how names become addresses. */
   readonly resolve?: ((host: string) => Promise<readonly string[]>) | undefined;
@@ -72,10 +74,11 @@ export class ReplicaSet {
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     // A program that has nothing else to do may end.
     this.#timer.unref();
+    if (this.#options.lazy) return;
     while (!this.all.some(({ health }) => health === "well")) {
       if (signal?.aborted === true) throw new MeshkvError("CANCELLED", "the caller gave up");
       const remainingMs = endMs - performance.now();
-      if (remainingMs <= 0) throw this.#unreachable();
+      if (remainingMs <= 0) throw this.unreachable();
       await this.changed(Math.min(remainingMs, MEMBERS_SOON_MS), signal);
       if (this.#replicas.size === 0) await this.#addSeeds();
     }
@@ -118,7 +121,10 @@ export class ReplicaSet {
       (replica) => replica.health === "well" && (!isWrite || replica.takesWrites(nowMs)),
     );
     const fresh = well.filter(isFresh);
-    if (!this.#options.discover) return fresh[0] ?? all.find(isFresh) ?? well[0] ?? all[0];
+    if (!this.#options.discover) {
+      const untold = all.find((replica) => replica.health === "unknown" && isFresh(replica));
+      return fresh[0] ?? untold ?? all.find(isFresh) ?? well[0] ?? all[0];
+    }
     for (const candidates of [fresh, well, all.filter(isFresh), all]) {
       const [first, second] = twoOf(candidates);
       if (first !== undefined) return second !== undefined && second.cost < first.cost ? second : first;
@@ -126,8 +132,15 @@ export class ReplicaSet {
     return undefined;
   }
 
+  /** Where there is an order: this one comes last from now on. */
+  passOver(replica: Replica): void {
+    if (this.#options.discover || this.#replicas.get(replica.address) !== replica) return;
+    this.#replicas.delete(replica.address);
+    this.#replicas.set(replica.address, replica);
+  }
+
   /** The error when nobody can serve. */
-  #unreachable(): MeshkvError {
+  unreachable(): MeshkvError {
     const problems = this.all.flatMap(({ address, problem }) =>
       problem === undefined ? [`${address} does not answer`] : [problem.message],
     );
@@ -149,7 +162,7 @@ export class ReplicaSet {
     const replica = new Replica(address, (changed, reason) => this.#onHealth(changed, reason));
     this.#replicas.set(address, replica);
     this.#options.onNews({ kind: "joined", address, reason: "it is one of the members, or was named" });
-    void replica.check();
+    if (this.#options.discover || !this.#options.lazy) void replica.check();
   }
 
   #drop(replica: Replica, reason: string): void {

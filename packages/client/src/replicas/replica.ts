@@ -61,8 +61,10 @@ export class Replica {
   #watches = 0;
   #heardAtMs = 0;
   #busySinceMs = 0;
-  #checkedAtMs = Number.NEGATIVE_INFINITY;
+  #checkedAtMs = performance.now();
   #isChecking = false;
+  /** Whether it has ever been asked how it is; until then it is left alone, unless calls wait on it. */
+  #isProbed = false;
   #recheckMs = RECHECK_MS_MIN;
   #refusesWritesUntilMs = 0;
   #isRetired = false;
@@ -99,6 +101,20 @@ export class Replica {
   /** Something was heard of it. */
   heard(nowMs: number): void {
     this.#heardAtMs = nowMs;
+  }
+
+  /** It has answered a call. */
+  served(nowMs: number): void {
+    this.heard(nowMs);
+    if (this.#health === "unknown") this.#recovered();
+  }
+
+  /** Connects, unless it is connected; says what is wrong when there can be no connection by the deadline (a `Date.now()`). */
+  async connect(deadlineMs: number, signal: AbortSignal | undefined): Promise<MeshkvError | undefined> {
+    if (this.channel.isReady) return undefined;
+    const problem = await this.channel.connect(deadlineMs, signal);
+    if (problem !== undefined && signal?.aborted !== true) this.broke(problem);
+    return problem;
   }
 
   /**
@@ -152,7 +168,7 @@ export class Replica {
   }
 
   #checkAfterMs(nowMs: number): number {
-    if (this.#health !== "well") return this.#recheckMs;
+    if (this.#health === "sick" || (this.#health === "unknown" && this.#isProbed)) return this.#recheckMs;
     const silentSinceMs = Math.max(this.#heardAtMs, this.#busySinceMs);
     if (this.inFlight > 0 && nowMs - silentSinceMs >= SILENCE_MS) return SILENCE_MS;
     return this.#watches > 0 ? WATCHED_CHECK_MS : IDLE_CHECK_MS;
@@ -161,6 +177,7 @@ export class Replica {
   /** Asks how the replica is, now. Never rejects. */
   async check(timeoutMs: number = CHECK_MS): Promise<void> {
     this.#isChecking = true;
+    this.#isProbed = true;
     this.#checkedAtMs = performance.now();
     // The first try may have to connect to a host that is far away.
     const limitMs = this.#health === "well" ? timeoutMs : Math.max(timeoutMs, 2 * CHECK_MS);

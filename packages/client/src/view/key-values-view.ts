@@ -3,6 +3,8 @@ import {
   type DeleteRequestSchema,
   type Entry as EntryMessage,
   KeyValue,
+  type ListConflictsRequestSchema,
+  type ListConflictsResponse,
   type MessageInitShape,
   MeshkvError,
   type SetRequestSchema,
@@ -14,8 +16,10 @@ import {
   type Condition,
   conditionOf,
   concernOf,
+  type ConflictOptions,
   type ConflictsOptions,
   type Deleted,
+  type DeletedPrefix,
   type DeleteOptions,
   type DeletePrefixOptions,
   type ListOptions,
@@ -25,8 +29,8 @@ import {
 } from "../call-options.ts";
 import type { CallKind } from "../call/caller.ts";
 import { durationOf, type TimeSpan } from "../duration.ts";
-import { type Conflict, conflictRecordOf, type Entry, entryOf, type KeyInfo, keyInfoOf } from "../entry.ts";
-import { joinedKey, type Key, keyBytes, keyText } from "../key.ts";
+import { type Conflict, conflictOf, type Entry, entryOf, type KeyInfo, keyInfoOf } from "../entry.ts";
+import { joinedKey, type Key, keyBytes } from "../key.ts";
 import type { KeyValues, PrefixOptions } from "../key-values.ts";
 import { checkedFormat, type ValueFormat } from "../value-format.ts";
 import type { Watch, WatchOptions } from "../watch.ts";
@@ -109,7 +113,7 @@ export class KeyValuesView<V> implements KeyValues<V> {
     return { existed: deleted > 0n, version, replicas };
   }
 
-  async deletePrefix(prefix: Key, options: DeletePrefixOptions = {}): Promise<number> {
+  async deletePrefix(prefix: Key, options: DeletePrefixOptions = {}): Promise<DeletedPrefix> {
     const bytes = keyBytes(prefix);
     if (bytes.length === 0 && options.all !== true) {
       throw new MeshkvError(
@@ -123,14 +127,14 @@ export class KeyValuesView<V> implements KeyValues<V> {
       all: whole.length === 0,
       ...this.#writeFields(options),
     };
-    const { deleted } = await callIn(
+    const { deleted, version, replicas } = await callIn(
       this.#scope,
       KeyValue.method.delete,
       (session) => ({ ...request, session }),
       { kind: "write" },
       options,
     );
-    return Number(deleted);
+    return { count: Number(deleted), version, replicas };
   }
 
   async *list<T extends V = V>(options: ListOptions = {}): AsyncGenerator<Entry<T>, void, undefined> {
@@ -175,24 +179,21 @@ export class KeyValuesView<V> implements KeyValues<V> {
     const prefix = joinedKey(this.#prefix, options.prefix ?? "");
     const reading = this.#reading<T>();
     for (let pageToken = ""; ; ) {
-      const reply = await callIn(
-        this.#scope,
-        KeyValue.method.listConflicts,
-        (session) => ({ prefix, pageToken, pageSize: CONFLICTS_PER_PAGE, session }),
-        { kind: "read" },
-        options,
-      );
-      for (const { winner, losers } of reply.conflicts) {
-        const bytes = winner?.key ?? losers[0]?.key ?? prefix;
-        yield {
-          key: keyText(bytes.subarray(this.#prefix.length)),
-          winner: winner && (await conflictRecordOf(winner, reading)),
-          losers: await Promise.all(losers.map((loser) => conflictRecordOf(loser, reading))),
-        };
-      }
-      if (reply.nextPageToken === "") return;
-      pageToken = reply.nextPageToken;
+      const page = { prefix, pageToken, pageSize: CONFLICTS_PER_PAGE };
+      const { conflicts, nextPageToken } = await this.#conflictPage(page, options);
+      for (const conflict of conflicts) yield await conflictOf(conflict, reading);
+      if (nextPageToken === "") return;
+      pageToken = nextPageToken;
     }
+  }
+
+  async conflict<T extends V = V>(key: Key, options: ConflictOptions = {}): Promise<Conflict<T> | undefined> {
+    const bytes = this.#keyOf(key);
+    // A key is the first one under itself as a prefix.
+    const { conflicts } = await this.#conflictPage({ prefix: bytes, pageSize: 1 }, options);
+    const [found] = conflicts;
+    const isOfKey = (found?.winner ?? found?.losers[0])?.key.length === bytes.length;
+    return found !== undefined && isOfKey ? conflictOf(found, this.#reading<T>()) : undefined;
   }
 
   async restoreConflict(key: Key, version: string, options: WriteOptions = {}): Promise<Written> {
@@ -220,6 +221,19 @@ export class KeyValuesView<V> implements KeyValues<V> {
 
   as<T>(format: ValueFormat<T>): KeyValues<T> {
     return new KeyValuesView(this.#scope, this.#prefix, format);
+  }
+
+  #conflictPage(
+    request: MessageInitShape<typeof ListConflictsRequestSchema>,
+    options: ConflictOptions,
+  ): Promise<ListConflictsResponse> {
+    return callIn(
+      this.#scope,
+      KeyValue.method.listConflicts,
+      (session) => ({ ...request, session, includeSettled: options.settled === true }),
+      { kind: "read" },
+      options,
+    );
   }
 
   #keyOf(key: Key): Uint8Array {

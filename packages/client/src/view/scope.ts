@@ -1,9 +1,15 @@
 /** What a view needs for its calls: who makes them, on behalf of which session, and where its keys begin. */
 import { Buffer } from "node:buffer";
-import type { DescMethodUnary, MessageInitShape, MessageShape } from "@meshkv/protocol";
-import type { CallOptions } from "../call-options.ts";
+import {
+  type DescMethodUnary,
+  type MessageInitShape,
+  MeshkvError,
+  type MessageShape,
+} from "@meshkv/protocol";
+import { type CallOptions, waitsForOthers, type WriteOptions } from "../call-options.ts";
 import type { CallKind, Caller } from "../call/caller.ts";
 import { millisecondsOf } from "../duration.ts";
+import { tell } from "../listener.ts";
 import type { RecentWrites } from "../replicas/recent-writes.ts";
 import type { Replica } from "../replicas/replica.ts";
 import type { SessionState } from "./session-state.ts";
@@ -30,7 +36,7 @@ export async function callIn<Method extends DescMethodUnary>(
   method: Method,
   request: (sessionToken: string) => MessageInitShape<Method["input"]>,
   target: Target,
-  options: CallOptions,
+  options: CallOptions & Pick<WriteOptions, "concern">,
 ): Promise<MessageShape<Method["output"]>> {
   const { caller, session, recent } = scope;
   const { signal, timeout } = options;
@@ -42,8 +48,20 @@ export async function callIn<Method extends DescMethodUnary>(
     session === undefined
       ? placeFor(recent, kind, key)
       : (session.replica ??= caller.replicas.choose(false, NONE));
-  const plan = { kind, deadlineMs: Date.now() + timeoutMs, signal, preferred, hasSession: token !== "" };
-  const { reply, replica } = await caller.call(method, request(token), plan);
+  const plan = {
+    kind,
+    deadlineMs: Date.now() + timeoutMs,
+    signal,
+    preferred,
+    hasSession: token !== "",
+    waitsForOthers: waitsForOthers(options),
+  };
+  const { reply, replica } = await caller.call(method, request(token), plan).catch((error: unknown) => {
+    // A write that is not on as many replicas as was asked for exists all the same: its session has seen it.
+    if (error instanceof MeshkvError) session?.saw(error.metadata["session"] ?? "");
+    throw error;
+  });
+  tell(options.onAnswer, replica.address);
   if (session !== undefined) {
     session.replica = replica;
     session.saw(sessionOf(reply));

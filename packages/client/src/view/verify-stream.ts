@@ -1,6 +1,6 @@
 /** A comparison of replicas: one stream of one replica; of another only while nothing has been told yet. */
 import { create, Mesh, MeshkvError, type VerifyResponse, VerifyRequestSchema } from "@meshkv/protocol";
-import { type CallFailure, cancelled } from "../call/call-failure.ts";
+import { CallFailure, cancelled, unservedBy } from "../call/call-failure.ts";
 import type { Replica } from "../replicas/replica.ts";
 import { type VerifyEvent, verifyEventOf, type VerifyOptions } from "../verification.ts";
 import { Arrivals } from "./arrivals.ts";
@@ -11,23 +11,34 @@ const AHEAD_MAX = 16;
 
 /** Has some replica compare itself with others. Rejects with MeshkvError. */
 export async function* verifyIn(
-  { caller: { replicas } }: Scope,
+  { caller, timeoutMs }: Scope,
   { peer = "", signal }: VerifyOptions,
 ): AsyncGenerator<VerifyEvent, void, undefined> {
+  const { replicas } = caller;
   const tried = new Set<Replica>();
+  const problems: MeshkvError[] = [];
+  const deadlineMs = Date.now() + timeoutMs;
   const throwIfAborted = (): void => {
     if (signal?.aborted === true) throw cancelled(signal);
   };
   for (;;) {
     throwIfAborted();
     const replica = replicas.choose(false, tried);
-    if (replica === undefined) throw new MeshkvError("CANCELLED", "the client is closed");
-    const { failure, hasBegun } = yield* follow(replica, peer, signal);
+    if (replicas.isClosed) throw new MeshkvError("CANCELLED", "the client is closed");
+    if (replica === undefined) throw replicas.unreachable();
+    const problem = await replica.connect(deadlineMs, signal);
+    const { failure, hasBegun } =
+      problem === undefined
+        ? yield* follow(replica, peer, signal)
+        : { failure: new CallFailure(problem, "unsent"), hasBegun: false };
     throwIfAborted();
     if (failure === undefined) return;
     tried.add(replica);
-    const isLast = replicas.all.every((each) => tried.has(each));
-    if (hasBegun || failure.fate === "final" || isLast) throw failure.error;
+    problems.push(failure.error);
+    if (hasBegun || failure.fate === "final") throw failure.error;
+    const next = replicas.choose(false, tried);
+    if (next === undefined || tried.has(next)) throw unservedBy(problems);
+    caller.noteRetry(failure.error, next.address);
   }
 }
 

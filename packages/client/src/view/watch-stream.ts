@@ -10,8 +10,8 @@ import {
   WatchRequestSchema,
   type WatchResponse,
 } from "@meshkv/protocol";
-import type { CallFailure } from "../call/call-failure.ts";
-import { type EntryReading, entryOf, type KeyInfo, keyInfoOf } from "../entry.ts";
+import { CallFailure, unservedBy } from "../call/call-failure.ts";
+import { type Entry, type EntryReading, entryOf, type KeyInfo, keyInfoOf } from "../entry.ts";
 import type { Replica } from "../replicas/replica.ts";
 import type { Watch, WatchEvent, WatchOptions } from "../watch.ts";
 import { Arrivals } from "./arrivals.ts";
@@ -21,6 +21,12 @@ const BACKOFF_MS_MIN = 20;
 const BACKOFF_MS_MAX = 1000;
 /** Responses read ahead of the reader: one while another is worked on. */
 const AHEAD_MAX = 2;
+
+/** How one stream ended, and whether anything came of it. */
+interface Outcome {
+  readonly failure: CallFailure | undefined;
+  readonly progressed: boolean;
+}
 
 /** Changes of one target, in order and without a gap. */
 export class WatchStream<V> implements Watch<V> {
@@ -71,21 +77,35 @@ export class WatchStream<V> implements Watch<V> {
 
   /** One stream after the other, until the caller has enough or there is no way on. */
   async *#streams(): AsyncGenerator<WatchEvent<V>, void, undefined> {
-    const { replicas } = this.#scope.caller;
+    const { caller } = this.#scope;
+    const { replicas } = caller;
     const tried = new Set<Replica>();
+    let problems: MeshkvError[] = [];
+    let lost: MeshkvError | undefined;
+    let hasBegun = false;
     for (let round = 0; !this.#isOver; ) {
+      if (replicas.isClosed) throw new MeshkvError("CANCELLED", "the client is closed");
       const replica = this.#choose(tried);
-      if (replica === undefined) throw new MeshkvError("CANCELLED", "the client is closed");
-      const outcome = yield* this.#follow(replica);
+      if (replica === undefined) throw replicas.unreachable();
+      if (lost !== undefined) caller.noteRetry(lost, replica.address);
+      const { failure, progressed } = yield* this.#reach(replica);
       if (this.#isOver) return;
       if (replicas.isClosed) throw new MeshkvError("CANCELLED", "the client is closed");
-      if (outcome.failure?.fate === "final") throw outcome.failure.error;
-      if (outcome.progressed) {
+      if (failure?.fate === "final") throw failure.error;
+      if (progressed) {
+        hasBegun = true;
+        problems = [];
         tried.clear();
         round = 0;
       }
       tried.add(replica);
-      if (!replicas.all.every((each) => tried.has(each))) continue;
+      replicas.passOver(replica);
+      const isRound = replicas.all.every((each) => tried.has(each));
+      if (failure !== undefined) problems.push(failure.error);
+      if (failure !== undefined && isRound && !hasBegun && !caller.retries) throw unservedBy(problems);
+      // Told in the first round, and not for every try of a replica that stays away.
+      lost = round === 0 ? failure?.error : undefined;
+      if (!isRound) continue;
       tried.clear();
       const ceilingMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** round);
       await replicas.changed(ceilingMs * (0.5 + 0.5 * Math.random()), this.#closed.signal);
@@ -103,9 +123,14 @@ export class WatchStream<V> implements Watch<V> {
     return this.#scope.caller.replicas.choose(false, tried);
   }
 
-  async *#follow(
-    replica: Replica,
-  ): AsyncGenerator<WatchEvent<V>, { failure: CallFailure | undefined; progressed: boolean }, undefined> {
+  async *#reach(replica: Replica): AsyncGenerator<WatchEvent<V>, Outcome, undefined> {
+    const deadlineMs = Date.now() + this.#scope.timeoutMs;
+    const problem = await replica.connect(deadlineMs, this.#closed.signal);
+    if (problem === undefined) return yield* this.#follow(replica);
+    return { failure: new CallFailure(problem, "unsent"), progressed: false };
+  }
+
+  async *#follow(replica: Replica): AsyncGenerator<WatchEvent<V>, Outcome, undefined> {
     const arrivals = new Arrivals<WatchResponse>();
     const stream = replica.channel.stream(KeyValue.method.watch, this.#request(), {
       onReply: (response) => {
@@ -124,12 +149,16 @@ export class WatchStream<V> implements Watch<V> {
         if (this.#isOver) return { failure: undefined, progressed };
         if ("failure" in arrival) return { failure: arrival.failure, progressed };
         stream.resume();
-        for (const event of arrival.response.events) yield await this.#eventOf(event);
+        const { events, synced } = arrival.response;
+        const resume = arrival.response.resume || undefined;
+        for (const [index, event] of events.entries()) {
+          yield await this.#eventOf(event, index === events.length - 1 ? resume : undefined);
+        }
         // Only now: whoever resumes from here has been given all events before it.
-        if (arrival.response.resume !== "") this.#resume = arrival.response.resume;
-        if (arrival.response.synced && !this.#isSynced) {
+        this.#resume = resume ?? this.#resume;
+        if (synced && !this.#isSynced) {
           this.#isSynced = true;
-          yield { type: "synced" };
+          yield { type: "synced", resume };
         }
         progressed = true;
       }
@@ -152,23 +181,35 @@ export class WatchStream<V> implements Watch<V> {
     });
   }
 
-  async #eventOf({ type, entry, previous, origin }: EventMessage): Promise<WatchEvent<V>> {
+  async #eventOf(
+    { type, entry, previous, origin }: EventMessage,
+    resume: string | undefined,
+  ): Promise<WatchEvent<V>> {
     if (entry === undefined) throw new MeshkvError("INTERNAL", "an event without an entry");
     if (type === WatchEvent_Type.CONFLICT) {
       const loser = previous ?? entry;
+      const { key, keyBytes, version, origin: writer } = this.#changeOf(loser, origin);
       return {
         type: "conflict",
-        ...this.#changeOf(loser, origin),
+        key,
+        keyBytes,
+        version,
+        origin: writer,
+        resume,
         winner: await this.#recordOf(entry),
         loser: await this.#recordOf(loser),
       };
     }
-    const before = previous && !previous.deleted ? (await entryOf(previous, this.#reading)).value : undefined;
+    const before = await this.#replaced(previous);
     if (type === WatchEvent_Type.PUT) {
-      return { type: "put", ...(await entryOf(entry, this.#reading)), previous: before };
+      return { type: "put", ...(await entryOf(entry, this.#reading)), previous: before, resume };
     }
     const kind = type === WatchEvent_Type.EXPIRE ? "expire" : "delete";
-    return { type: kind, ...this.#changeOf(entry, origin), previous: before };
+    return { type: kind, ...this.#changeOf(entry, origin), previous: before, resume };
+  }
+
+  async #replaced(message: EntryMessage | undefined): Promise<Entry<V> | undefined> {
+    return message === undefined || message.deleted ? undefined : entryOf(message, this.#reading);
   }
 
   async #recordOf(message: EntryMessage): Promise<KeyInfo & { readonly value: V | undefined }> {
@@ -176,8 +217,7 @@ export class WatchStream<V> implements Watch<V> {
     return { ...keyInfoOf(message, this.#reading.prefixBytes), value: undefined };
   }
 
-  #changeOf(message: EntryMessage, origin: string): Pick<KeyInfo, "key" | "keyBytes" | "version" | "origin"> {
-    const { key, keyBytes, version } = keyInfoOf(message, this.#reading.prefixBytes);
-    return { key, keyBytes, version, origin: origin === "" ? message.origin : origin };
+  #changeOf(message: EntryMessage, origin: string): KeyInfo {
+    return { ...keyInfoOf(message, this.#reading.prefixBytes), origin: origin || message.origin };
   }
 }

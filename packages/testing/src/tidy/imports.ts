@@ -17,10 +17,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** The files that a tool or another package opens, not an import. */
 const ENTRY_POINT =
-  /\/src\/(\w+\/)?main\.ts$|^packages\/testing\/src\/(pure|property-seed)\.ts$|\/src\/index\.ts$|\.test\.ts$|\.config\.ts$|^scripts\/[^/]+$/;
+  /\/src\/(\w+\/)?main\.ts$|^packages\/testing\/src\/(pure|property-seed)\.ts$|^packages\/server\/src\/notation\.ts$|\/src\/index\.ts$|\.test\.ts$|\.config\.ts$|^scripts\/[^/]+$/;
 
 /** Entries of packages beside the main one. */
-const FURTHER_ENTRIES: readonly string[] = ["@meshkv/testing/pure"];
+const FURTHER_ENTRIES: readonly string[] = ["@meshkv/server/notation", "@meshkv/testing/pure"];
 
 interface Import {
   readonly specifier: string;
