@@ -11,6 +11,7 @@ import { judgeTargets } from "./report/targets.ts";
 import { reportText } from "./report/text.ts";
 import { isInstalled, versionLine } from "./servers/child.ts";
 import { measureClient } from "./suites/client.ts";
+import { measureFailover } from "./suites/failover.ts";
 import { measureGrowth } from "./suites/growth.ts";
 import { measureLinks, measureReplication } from "./suites/replication.ts";
 import { measureStoppedPeer } from "./suites/stopped-peer.ts";
@@ -22,6 +23,7 @@ const SUITES = {
   links: measureLinks,
   "stopped-peer": measureStoppedPeer,
   client: measureClient,
+  failover: measureFailover,
   growth: measureGrowth,
 };
 

@@ -215,6 +215,20 @@ const TARGETS: readonly Target[] = [
     measured: ratio("client set, pipelined", "client set, one by one"),
   },
   {
+    name: "client: throughput back after its replica was killed",
+    target: 1000,
+    compare: "at most",
+    unit: "ms",
+    measured: value("client, its replica killed: throughput back after"),
+  },
+  {
+    name: "client: slowest call when its replica stands still",
+    target: 1000,
+    compare: "at most",
+    unit: "ms",
+    measured: value("client, its replica stopped: slowest call"),
+  },
+  {
     name: "watchers: one write to 1,000 watchers, p99",
     target: 50,
     compare: "at most",

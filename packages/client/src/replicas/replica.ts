@@ -19,7 +19,7 @@ import { Latency } from "./latency.ts";
 /** Calls wait and nothing has been heard for so long: the replica is asked whether it is well. */
 const SILENCE_MS = 250;
 /** It has so long to answer that. Together with the silence and a tick: well under a second. */
-const CHECK_MS = 500;
+const CHECK_MS = 400;
 /** A check that ends so much later than it should says that this process was held up, and nothing of the replica. */
 const HELD_UP_MS = 150;
 /** A replica without calls is asked so often, which measures it too. */
