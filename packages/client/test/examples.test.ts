@@ -9,7 +9,12 @@ import { describe, expect, it } from "vitest";
 import { examplesOf, moduleOf, ROOT, sourcePaths, typeErrors, withoutExample } from "./examples.ts";
 
 const RUNNER = fileURLToPath(new URL("./run-examples.mjs", import.meta.url));
-const DOCUMENTS = ["docs/guide-from-redis-and-keyv.md", "docs/CLIENT.md"];
+const DOCUMENTS = [
+  "docs/guide-from-redis-and-keyv.md",
+  "docs/CLIENT.md",
+  "packages/client/README.md",
+  "packages/keyv/README.md",
+];
 
 const examples = [
   ...sourcePaths("packages/client/src"),

@@ -51,6 +51,20 @@ describe("a lazy client", () => {
     expect(second.gets).toBe(1);
   });
 
+  it("takes one signal for many calls that wait for the connection, without a warning", async () => {
+    const warnings: string[] = [];
+    const onWarning = ({ message }: Error): void => void warnings.push(message);
+    process.on("warning", onWarning);
+    const kv = await client();
+    const { signal } = new AbortController();
+    await Promise.all(Array.from({ length: 30 }, (_, index) => kv.get(`key-${index}`, { signal })));
+    // Warnings are told in a turn of their own.
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("warning", onWarning);
+    expect(warnings).toEqual([]);
+    expect(first.gets).toBe(30);
+  });
+
   it("finds the members, too, when it is to", async () => {
     for (const replica of [first, second]) replica.stop();
     const kv = await client({ discover: true, retries: true });

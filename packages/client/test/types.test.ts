@@ -1,6 +1,14 @@
 /** What does not compile. Nothing here runs: the compiler checks this file with all tests, and each wrong use must be one. */
 import { describe, expect, expectTypeOf, it } from "vitest";
-import type { Entry, KeyValues, MeshkvClient, StandardSchema, Watch, WatchEvent } from "../src/index.ts";
+import {
+  connect,
+  type Entry,
+  type KeyValues,
+  type MeshkvClient,
+  type StandardSchema,
+  type Watch,
+  type WatchEvent,
+} from "../src/index.ts";
 
 interface Cart {
   readonly items: number;
@@ -62,6 +70,16 @@ export async function wrongUses(kv: MeshkvClient, carts: KeyValues<Cart>): Promi
   };
   // @ts-expect-error a schema or a format, not both
   kv.prefix<Cart>("cart/", both);
+  // @ts-expect-error one watch goes on from a token, not from a number
+  carts.watch({ resume: 7 });
+  // @ts-expect-error how often is not a matter of choice
+  await connect("127.0.0.1:4000", { retries: 3 });
+  // @ts-expect-error a count, not the number itself
+  (await carts.deletePrefix("4")).toFixed();
+  // @ts-expect-error what was replaced is an entry
+  for await (const event of carts.watch()) if (event.type === "put") event.previous?.items.toFixed();
+  // @ts-expect-error a key has one conflict or none
+  for await (const conflict of carts.conflict("42")) void conflict;
   // @ts-expect-error sessions have no sessions
   kv.session().session();
   // @ts-expect-error an entry is not to be written to

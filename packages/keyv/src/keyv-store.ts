@@ -47,7 +47,8 @@ export class KeyvStore {
   ) {
     const isClient = typeof mesh === "object" && "session" in mesh;
     this.#isOwnClient = !isClient;
-    this.#client = isClient ? Promise.resolve(mesh) : connect(mesh);
+    // A store is made before it is needed, and perhaps before its mesh: each call says by itself what is wrong.
+    this.#client = isClient ? Promise.resolve(mesh) : connect(mesh, { lazy: true });
     this.#values = this.#client.then((client) => client.prefix(prefix, { format: textFormat }));
     // Whoever uses the store is told; nobody may be doing so yet.
     this.#values.catch(() => undefined);

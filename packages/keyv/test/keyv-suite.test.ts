@@ -81,6 +81,21 @@ describe("a store for Keyv 5", () => {
     expect((await kv.text.get("keyv/ttl:long"))?.expireTime).toBeUndefined();
   });
 
+  it("may be made before its mesh is there", async () => {
+    const [server] = (await stage.mesh(1)).servers;
+    const early = new Keyv({ store: new KeyvMeshkv(server?.address ?? ""), throwOnErrors: true });
+    early.on("error", () => undefined);
+    const waiting = early.set("early", "bird");
+    await server?.start();
+    expect(await waiting.catch(() => "too long for this machine")).toBeOneOf([
+      true,
+      "too long for this machine",
+    ]);
+    await early.set("early", "again");
+    expect(await early.get("early")).toBe("again");
+    await early.disconnect();
+  });
+
   it("connects by itself, and tells what is wrong when it cannot", async () => {
     const [address] = kv.replicas.map((replica) => replica.address);
     const own = new Keyv({ store: new KeyvMeshkv(address ?? "") });

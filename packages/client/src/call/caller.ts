@@ -5,7 +5,6 @@
  * again, and written twice it is still what was asked for. A conditional write that may have been done is only ever
  * repeated on the same replica, where its id finds the first outcome; elsewhere its condition would be another question.
  */
-import { setMaxListeners } from "node:events";
 import {
   create,
   type DescMethod,
@@ -20,10 +19,11 @@ import {
 } from "@meshkv/protocol";
 import type { Replica } from "../replicas/replica.ts";
 import type { ReplicaSet } from "../replicas/replica-set.ts";
+import { onceAborted } from "./abort.ts";
 import { CallFailure, cancelled, unservedBy, withDoubt } from "./call-failure.ts";
 import type { RunningCall } from "./channel.ts";
 import { Deadlines } from "./deadlines.ts";
-import { Patience } from "./patience.ts";
+import { Patience, shareOf } from "./patience.ts";
 import type { OperationKind } from "./pipeline.ts";
 import { RetryBudget } from "./retry-budget.ts";
 
@@ -292,18 +292,6 @@ function operationOf(
   }
 }
 
-/** Half of what is left, for one replica among several. */
-function shareOf(deadlineMs: number): number {
-  const nowMs = Date.now();
-  return Math.min(deadlineMs, nowMs + Math.max(1, Math.ceil((deadlineMs - nowMs) / 2)));
-}
-
-/** Callers may give many calls one signal: that is no leak, and not worth a warning. */
-function listenTo(signal: AbortSignal, onAbort: () => void): void {
-  setMaxListeners(0, signal);
-  signal.addEventListener("abort", onAbort, { once: true });
-}
-
 /** Cancels a call when the caller gives up. */
 async function withSignal<Reply>(
   reply: Promise<Reply>,
@@ -317,7 +305,6 @@ async function withSignal<Reply>(
       reject(cancelled(signal));
     };
     if (signal.aborted) onAbort();
-    listenTo(signal, onAbort);
-    reply.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+    reply.then(resolve, reject).finally(onceAborted(signal, onAbort));
   });
 }

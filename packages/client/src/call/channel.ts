@@ -23,6 +23,7 @@ import {
   type PipelineRequest,
   type PipelineResponse,
 } from "@meshkv/protocol";
+import { onceAborted } from "./abort.ts";
 import { CallFailure, failureOfGrpc } from "./call-failure.ts";
 
 /** Replies may hold the greatest value that a server can be told to take, its conflicts, and their keys. */
@@ -204,10 +205,9 @@ export class Channel {
   /** Resolves with false at the deadline. */
   #stateChange(state: connectivityState, deadlineMs: number, signal?: AbortSignal): Promise<boolean> {
     return new Promise((resolve) => {
-      const onAbort = (): void => resolve(true);
-      signal?.addEventListener("abort", onAbort, { once: true });
+      const forget = onceAborted(signal, () => resolve(true));
       this.#client.getChannel().watchConnectivityState(state, deadlineMs, (error) => {
-        signal?.removeEventListener("abort", onAbort);
+        forget();
         resolve(error === undefined);
       });
     });

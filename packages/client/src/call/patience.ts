@@ -8,6 +8,12 @@ const BACKOFF_MS_MAX = 500;
 /** A try may need so long on machines that are busy, however near they are. */
 const TRY_MS = 100;
 
+/** When the first of several replicas is given up for the next: it may take half of what is left until the deadline. */
+export function shareOf(deadlineMs: number): number {
+  const nowMs = Date.now();
+  return Math.min(deadlineMs, nowMs + Math.max(1, Math.ceil((deadlineMs - nowMs) / 2)));
+}
+
 /** The time of one call. Times are `Date.now()`. */
 export class Patience {
   readonly #wholeMs: number;

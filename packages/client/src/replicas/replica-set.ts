@@ -10,6 +10,7 @@ import {
   Mesh,
   MeshkvError,
 } from "@meshkv/protocol";
+import { onceAborted } from "../call/abort.ts";
 import { CallFailure } from "../call/call-failure.ts";
 import { resolveSeeds, type Seed } from "./addresses.ts";
 import { Replica } from "./replica.ts";
@@ -91,12 +92,12 @@ export class ReplicaSet {
       const done = (): void => {
         clearTimeout(timer);
         this.#wakers.delete(done);
-        signal?.removeEventListener("abort", done);
+        forget();
         resolve();
       };
       const timer = setTimeout(done, Math.max(0, timeoutMs));
       this.#wakers.add(done);
-      signal?.addEventListener("abort", done, { once: true });
+      const forget = onceAborted(signal, done);
     });
   }
 

@@ -1,6 +1,8 @@
 /** A comparison of replicas: one stream of one replica; of another only while nothing has been told yet. */
 import { create, Mesh, MeshkvError, type VerifyResponse, VerifyRequestSchema } from "@meshkv/protocol";
+import { onceAborted } from "../call/abort.ts";
 import { CallFailure, cancelled, unservedBy } from "../call/call-failure.ts";
+import { shareOf } from "../call/patience.ts";
 import type { Replica } from "../replicas/replica.ts";
 import { type VerifyEvent, verifyEventOf, type VerifyOptions } from "../verification.ts";
 import { Arrivals } from "./arrivals.ts";
@@ -26,7 +28,8 @@ export async function* verifyIn(
     const replica = replicas.choose(false, tried);
     if (replicas.isClosed) throw new MeshkvError("CANCELLED", "the client is closed");
     if (replica === undefined) throw replicas.unreachable();
-    const problem = await replica.connect(deadlineMs, signal);
+    const isLast = replicas.all.every((each) => each === replica || tried.has(each));
+    const problem = await replica.connect(isLast ? deadlineMs : shareOf(deadlineMs), signal);
     const { failure, hasBegun } =
       problem === undefined
         ? yield* follow(replica, peer, signal)
@@ -37,7 +40,7 @@ export async function* verifyIn(
     problems.push(failure.error);
     if (hasBegun || failure.fate === "final") throw failure.error;
     const next = replicas.choose(false, tried);
-    if (next === undefined || tried.has(next)) throw unservedBy(problems);
+    if (isLast || next === undefined) throw unservedBy(problems);
     caller.noteRetry(failure.error, next.address);
   }
 }
@@ -62,7 +65,7 @@ async function* follow(
   });
   const leave = replica.hostWatch((failure) => void arrivals.add({ failure }));
   const onAbort = (): void => void arrivals.add({ failure: undefined });
-  signal?.addEventListener("abort", onAbort, { once: true });
+  const forget = onceAborted(signal, onAbort);
   let hasBegun = false;
   try {
     for (;;) {
@@ -74,7 +77,7 @@ async function* follow(
       if (event !== undefined) yield event;
     }
   } finally {
-    signal?.removeEventListener("abort", onAbort);
+    forget();
     leave();
     stream.cancel();
   }

@@ -10,7 +10,9 @@ import {
   WatchRequestSchema,
   type WatchResponse,
 } from "@meshkv/protocol";
+import { onceAborted } from "../call/abort.ts";
 import { CallFailure, unservedBy } from "../call/call-failure.ts";
+import { shareOf } from "../call/patience.ts";
 import { type Entry, type EntryReading, entryOf, type KeyInfo, keyInfoOf } from "../entry.ts";
 import type { Replica } from "../replicas/replica.ts";
 import type { Watch, WatchEvent, WatchOptions } from "../watch.ts";
@@ -66,11 +68,11 @@ export class WatchStream<V> implements Watch<V> {
     const { signal } = this.#options;
     const onAbort = (): void => this.#closed.abort();
     if (signal?.aborted === true) onAbort();
-    signal?.addEventListener("abort", onAbort, { once: true });
+    const forget = onceAborted(signal, onAbort);
     try {
       yield* this.#streams();
     } finally {
-      signal?.removeEventListener("abort", onAbort);
+      forget();
       this.#closed.abort();
     }
   }
@@ -125,7 +127,8 @@ export class WatchStream<V> implements Watch<V> {
 
   async *#reach(replica: Replica): AsyncGenerator<WatchEvent<V>, Outcome, undefined> {
     const deadlineMs = Date.now() + this.#scope.timeoutMs;
-    const problem = await replica.connect(deadlineMs, this.#closed.signal);
+    const isOnly = this.#scope.caller.replicas.all.length < 2;
+    const problem = await replica.connect(isOnly ? deadlineMs : shareOf(deadlineMs), this.#closed.signal);
     if (problem === undefined) return yield* this.#follow(replica);
     return { failure: new CallFailure(problem, "unsent"), progressed: false };
   }
