@@ -20,6 +20,10 @@ export interface Scale {
   /** Writes per second while a peer is stopped, and for how long. */
   readonly stoppedRate: number;
   readonly stoppedSeconds: number;
+  /** Keys of the table, operations per second, half of them sets, and seconds of the long steady load. */
+  readonly enduranceKeys: number;
+  readonly enduranceRate: number;
+  readonly enduranceSeconds: number;
 }
 
 /** Runs every load once, to see that all work: too short for a figure to mean anything. */
@@ -36,6 +40,9 @@ export const SMOKE: Scale = {
   linkMembers: 3,
   stoppedRate: 100,
   stoppedSeconds: 1,
+  enduranceKeys: 500,
+  enduranceRate: 200,
+  enduranceSeconds: 2,
 };
 
 /** About two minutes on a quiet machine. */
@@ -52,6 +59,9 @@ export const QUICK: Scale = {
   linkMembers: 5,
   stoppedRate: 1000,
   stoppedSeconds: 3,
+  enduranceKeys: 20_000,
+  enduranceRate: 4000,
+  enduranceSeconds: 3,
 };
 
 /** The scale that the targets are stated for. */
@@ -68,6 +78,9 @@ export const FULL: Scale = {
   linkMembers: 5,
   stoppedRate: 1000,
   stoppedSeconds: 600,
+  enduranceKeys: 1_000_000,
+  enduranceRate: 4000,
+  enduranceSeconds: 3600,
 };
 
 /** One figure. */

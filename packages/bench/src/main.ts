@@ -11,6 +11,7 @@ import { judgeTargets } from "./report/targets.ts";
 import { reportText } from "./report/text.ts";
 import { isInstalled, versionLine } from "./servers/child.ts";
 import { measureClient } from "./suites/client.ts";
+import { measureEndurance } from "./suites/endurance.ts";
 import { measureFailover } from "./suites/failover.ts";
 import { measureGrowth } from "./suites/growth.ts";
 import { measureLinks, measureReplication } from "./suites/replication.ts";
@@ -25,6 +26,7 @@ const SUITES = {
   client: measureClient,
   failover: measureFailover,
   growth: measureGrowth,
+  endurance: measureEndurance,
 };
 
 const { values: options } = parseArgs({

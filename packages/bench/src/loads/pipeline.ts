@@ -124,19 +124,22 @@ export async function pipelineCount(load: PipelineLoad, count: number): Promise<
   return performance.now() - startMs;
 }
 
-/** Latencies of operations that come one by one at a steady rate, in milliseconds. */
-export async function latencies(
-  load: PipelineLoad,
+/** Operations that come one by one at a steady rate; tells the id of each, from 1 on, and its latency in milliseconds. */
+export async function steadyLoad(
+  { address, next }: Pick<PipelineLoad, "address" | "next">,
   ratePerSecond: number,
   seconds: number,
-): Promise<number[]> {
-  const samples: number[] = [];
-  const client = new GrpcClient(load.address);
+  onResult: (id: number, latencyMs: number) => void,
+): Promise<void> {
+  const client = new GrpcClient(address);
   const stream = client.pipeline();
   const sentMs = new Map<number, number>();
   stream.on("data", (reply) => {
     const nowMs = performance.now();
-    for (const { id } of reply.results) samples.push(nowMs - (sentMs.get(id) ?? nowMs));
+    for (const { id } of reply.results) {
+      onResult(id, nowMs - (sentMs.get(id) ?? nowMs));
+      sentMs.delete(id);
+    }
   });
   const failed = new Promise<never>((_resolve, reject) => stream.on("error", reject));
   const startMs = performance.now();
@@ -144,12 +147,22 @@ export async function latencies(
     const dueMs = ((performance.now() - startMs) / 1000) * ratePerSecond;
     for (; id <= dueMs; id += 1) {
       sentMs.set(id, performance.now());
-      stream.write(create(PipelineRequestSchema, { operations: [{ id, kind: load.next() }] }));
+      stream.write(create(PipelineRequestSchema, { operations: [{ id, kind: next() }] }));
     }
     await Promise.race([sleep(1), failed]);
   }
   stream.end();
   await Promise.race([once(stream, "end"), failed]);
   client.close();
+}
+
+/** Latencies of a steady load, in milliseconds. */
+export async function latencies(
+  load: Pick<PipelineLoad, "address" | "next">,
+  ratePerSecond: number,
+  seconds: number,
+): Promise<number[]> {
+  const samples: number[] = [];
+  await steadyLoad(load, ratePerSecond, seconds, (_id, latencyMs) => samples.push(latencyMs));
   return samples;
 }

@@ -89,35 +89,3 @@ export async function replicationDelays(
   to.close();
   return delays;
 }
-
-/** Writes one key again and again; returns the milliseconds from the sending of each write to the event at each watcher. */
-export async function fanOutDelays(address: string, watchers: number, writes: number): Promise<number[]> {
-  const clients = Array.from({ length: 10 }, () => new GrpcClient(address));
-  const writer = new GrpcClient(address);
-  const delays: number[] = [];
-  let seen: number[] = [];
-  const streams = Array.from({ length: watchers }, (_, index) => {
-    const client = clients[index % clients.length];
-    if (client === undefined) throw new Error("no client");
-    const stream = watchOf(client, "key", "fan-out");
-    stream.on("error", () => undefined);
-    return stream;
-  });
-  await Promise.all(streams.map(synced));
-  for (const stream of streams) {
-    stream.on("data", ({ events }) => {
-      if (events.length > 0) seen.push(performance.now());
-    });
-  }
-  for (let write = 0; write < writes; write += 1) {
-    seen = [];
-    const value = encoder.encode(String(write));
-    const sentMs = performance.now();
-    await writer.call(KeyValue.method.set, { key: encoder.encode("fan-out"), value });
-    while (seen.length < watchers) await sleep(1);
-    for (const atMs of seen) delays.push(atMs - sentMs);
-  }
-  for (const stream of streams) stream.cancel();
-  for (const client of [...clients, writer]) client.close();
-  return delays;
-}

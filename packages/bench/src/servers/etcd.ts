@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { Child, freePort } from "./child.ts";
 import { GrpcClient } from "./grpc.ts";
-import { readMetric } from "./metrics.ts";
+import { MetricsPage } from "./metrics.ts";
 
 /** The paths of the two calls that are compared. */
 export const ETCD_PUT = "/etcdserverpb.KV/Put";
@@ -75,9 +75,12 @@ export class EtcdServer {
   }
 
   /** Calls of a method that were answered with OK, as etcd counts them. */
-  served(method: string): Promise<number> {
+  async served(method: string): Promise<number> {
     const labels = new RegExp(`grpc_code="OK",grpc_method="${method}"`);
-    return readMetric(`http://${this.address}/metrics`, "grpc_server_handled_total", labels);
+    return (await MetricsPage.read(`http://${this.address}/metrics`)).sum(
+      "grpc_server_handled_total",
+      labels,
+    );
   }
 
   async end(): Promise<void> {

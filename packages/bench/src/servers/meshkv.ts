@@ -1,4 +1,5 @@
 /** meshkv servers, as a user starts them. */
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -6,7 +7,7 @@ import { Mesh, Member_State, type StatusResponse, StatusResponse_State } from "@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Child, freePort } from "./child.ts";
 import { GrpcClient } from "./grpc.ts";
-import { readMetric } from "./metrics.ts";
+import { MetricsPage } from "./metrics.ts";
 
 /** The command as it was built beside this package. */
 const BINARY = join(fileURLToPath(new URL("../../../cli/", import.meta.url)), "bin/meshkv.js");
@@ -88,8 +89,18 @@ export class MeshkvServer {
   }
 
   /** The sum of a metric over its labels that match, as the server counts it. */
-  metric(name: string, labels?: RegExp): Promise<number> {
-    return readMetric(`http://127.0.0.1:${this.#httpPort}/metrics`, name, labels);
+  async metric(name: string, labels?: RegExp): Promise<number> {
+    return (await this.metrics()).sum(name, labels);
+  }
+
+  /** All that the server counts, as it is now. */
+  metrics(): Promise<MetricsPage> {
+    return MetricsPage.read(`http://127.0.0.1:${this.#httpPort}/metrics`);
+  }
+
+  /** What LevelDB has written to its own log since the last start of the server. */
+  engineLog(): Promise<string> {
+    return readFile(join(this.#options.folder, this.#options.name, "engine", "LOG"), "utf8");
   }
 
   /** Sends the process a signal and waits for nothing. */

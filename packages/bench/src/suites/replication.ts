@@ -1,8 +1,9 @@
 /** What replication costs and how fast it is. */
 import type { Bench } from "../bench.ts";
+import { fanOutDelays } from "../loads/fan-out.ts";
 import { orderedSets, randomSets, VALUE_BYTES } from "../loads/operations.ts";
 import { pipelineCount } from "../loads/pipeline.ts";
-import { fanOutDelays, replicationDelays } from "../loads/visibility.ts";
+import { replicationDelays } from "../loads/visibility.ts";
 import { MeshkvServer, startMesh } from "../servers/meshkv.ts";
 import { quantile } from "../statistics.ts";
 
@@ -47,7 +48,7 @@ export async function measureReplication(bench: Bench): Promise<void> {
       await b.sameAs(a);
     }
     const joinMs = performance.now();
-    c = await MeshkvServer.start({ folder, name: "pair-late", peers: [a] });
+    c = await MeshkvServer.start({ folder, name: "pair-late", peers: [a], isPinned: false });
     await c.sameAs(a);
     const took = (performance.now() - joinMs) / 1000;
     bench.add(

@@ -8,6 +8,8 @@ import { ServerProcess } from "../processes/server-process.ts";
 import { mountSmallDisk, whyNoSmallDisk } from "../processes/small-disk.ts";
 
 const DISK_MEBIBYTES = 160;
+/** Less than a replica keeps by default, which would fill the small disk for good. */
+const HISTORY = "1h,40MiB";
 /** Only what never happens takes this long, however busy the machine is. */
 export const READY_MS_MAX = 240_000;
 /** The server that has a small disk of its own, where there can be one. */
@@ -119,7 +121,7 @@ export class Cluster {
         port,
         folder,
         peers: ports.slice(0, count).filter((other) => other !== port),
-        args: ["-v"],
+        args: ["-v", "--history", HISTORY],
         environment: steeredClock(network.environmentOf(port), clockFile),
       });
       if (disk !== undefined && place === DISK_SERVER) server.data = join(disk, "data");

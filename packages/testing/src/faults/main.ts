@@ -13,7 +13,7 @@ const { values } = parseArgs({
     servers: { type: "string" },
     rounds: { type: "string", default: "1000000" },
     round: { type: "string", default: "60" },
-    rate: { type: "string", default: "6000" },
+    rate: { type: "string", default: "3000" },
     quiet: { type: "boolean", default: false },
   },
 });
