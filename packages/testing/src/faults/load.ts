@@ -44,6 +44,8 @@ export class Load {
     this.#clients = Array.from({ length: this.#options.clients }, (_, index) =>
       this.#client(new Random(this.#options.seed, round * 1000 + index)),
     );
+    // Told by stop(); a run that is interrupted no longer asks.
+    for (const client of this.#clients) client.catch(() => undefined);
   }
 
   /** Resolves when every client has finished what it was at. */

@@ -38,7 +38,10 @@ export class Nemesis {
     const underWay: Promise<void>[] = [];
     for (const fault of faults) {
       await sleep(Math.max(0, startMs + fault.atMs - performance.now()));
-      underWay.push(this.#begin(fault));
+      const begun = this.#begin(fault);
+      // Told at the end of the round; meanwhile it is not to end the process.
+      begun.catch(() => undefined);
+      underWay.push(begun);
     }
     await sleep(Math.max(0, startMs + lengthMs - performance.now()));
     const results = await Promise.allSettled(underWay);
