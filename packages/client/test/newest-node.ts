@@ -10,8 +10,8 @@ const INSTALL_MS_MAX = 240_000;
 /** The binary and its version, or why there is none. */
 export type NewestNode = { readonly path: string; readonly version: string } | { readonly problem: string };
 
-/** Fetches the newest Node into a folder. */
-export async function newestNode(folder: string): Promise<NewestNode> {
+/** Fetches the newest Node into a folder, and packages that need one so new. */
+export async function newestNode(folder: string, packages: readonly string[]): Promise<NewestNode> {
   const platform = process.platform === "win32" ? "win" : process.platform;
   const name = `node-${platform}-${process.arch}`;
   try {
@@ -22,7 +22,8 @@ export async function newestNode(folder: string): Promise<NewestNode> {
     await writeFile(join(folder, "package.json"), "{}");
     const quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--fetch-retries=1"];
     const timeout = INSTALL_MS_MAX;
-    await run("npm", ["install", `${name}@${version}`, "--prefix", folder, ...quiet], { timeout });
+    const all = [`${name}@${version}`, ...packages];
+    await run("npm", ["install", ...all, "--prefix", folder, ...quiet], { timeout });
     const binary = platform === "win" ? "bin/node.exe" : "bin/node";
     return { path: join(folder, "node_modules", name, binary), version };
   } catch (error) {

@@ -56,11 +56,15 @@ async function programOfReadme(address: string): Promise<string> {
   return code.replaceAll("127.0.0.1:4000", address);
 }
 
-/** Writes the README's first program into a folder, for a server that runs; returns its path. */
-export async function writeProgram(folder: string, stage: Stage): Promise<string> {
+/** Starts a server, and writes the README's first program for it into a folder. */
+export async function writeProgram(
+  folder: string,
+  stage: Stage,
+): Promise<{ readonly program: string; readonly address: string }> {
   const [server] = (await stage.mesh(1)).servers;
   await server?.start();
   const program = join(folder, "program.mjs");
-  await writeFile(program, await programOfReadme(server?.address ?? ""));
-  return program;
+  const address = server?.address ?? "";
+  await writeFile(program, await programOfReadme(address));
+  return { program, address };
 }

@@ -85,6 +85,18 @@ describe("a write that was refused before anything was done", () => {
   });
 });
 
+describe("a write of a session", () => {
+  it("is asked for elsewhere soon, but not when it waits for other replicas as its caller wants", async () => {
+    const kv = await client({ timeout: "60s" });
+    const session = kv.session("a token");
+    const longest = (): number => Math.max(...replicas.flatMap(({ patience }) => patience));
+    await session.set("a", 1);
+    expect(longest()).toBeLessThanOrEqual(1500);
+    await session.set("a", 2, { concern: 2 });
+    expect(longest()).toBeGreaterThan(10_000);
+  });
+});
+
 describe("a write that broke off", () => {
   it("goes to another replica under the same id, when it has no condition", async () => {
     const kv = await client();

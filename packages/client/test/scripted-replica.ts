@@ -41,6 +41,8 @@ export class ScriptedReplica {
   readonly replicaId: string;
   /** Sets that came, in order, over calls and pipelines. */
   readonly sets: SetRequest[] = [];
+  /** How long each unary set could wait for its answer when it came, in milliseconds. */
+  readonly patience: number[] = [];
   /** Gets that came. */
   gets = 0;
   /** Messages that came over pipelines. */
@@ -83,7 +85,10 @@ export class ScriptedReplica {
       this.gets += 1;
       return this.hangsGets ? new Promise(() => undefined) : {};
     });
-    this.#register(KeyValue.method.set, (request) => this.#set(request));
+    this.#register(KeyValue.method.set, (request, deadlineMs) => {
+      this.patience.push(deadlineMs - Date.now());
+      return this.#set(request);
+    });
     const codec = methodCodec(KeyValue.method.pipeline);
     this.#server.register(
       codec.path,
@@ -150,6 +155,7 @@ export class ScriptedReplica {
     method: Method,
     handler: (
       request: MessageShape<Method["input"]>,
+      deadlineMs: number,
     ) => MessageInitShape<Method["output"]> | Promise<MessageInitShape<Method["output"]>>,
   ): void {
     const codec = methodCodec(method);
@@ -159,7 +165,10 @@ export class ScriptedReplica {
       reply: sendUnaryData<Reply>,
     ): Promise<void> => {
       try {
-        reply(null, create<Method["output"]>(method.output, await handler(call.request)));
+        reply(
+          null,
+          create<Method["output"]>(method.output, await handler(call.request, Number(call.getDeadline()))),
+        );
       } catch (error) {
         if (!(error instanceof MeshkvError)) throw error;
         const { code, message, details } = errorToGrpc(error);

@@ -107,7 +107,11 @@ export class Caller {
       const replica = bound ?? this.#choose(plan, tried);
       if (plan.signal?.aborted === true) throw cancelled(plan.signal);
       if (this.replicas.isClosed) throw new MeshkvError("CANCELLED", "the client is closed");
-      if (replica === undefined) throw this.replicas.unreachable();
+      if (replica === undefined) {
+        // A name that stood for nobody when the client was made may stand for somebody now.
+        if ((await this.replicas.lookUp()) > 0) continue;
+        throw this.replicas.unreachable();
+      }
       const failure = await this.#attempt(method, message, replica, plan, tried);
       if (!(failure instanceof CallFailure)) return { reply: failure, replica };
       if (this.replicas.isClosed) throw new MeshkvError("CANCELLED", "the client is closed");

@@ -133,6 +133,12 @@ export class ReplicaSet {
     return undefined;
   }
 
+  /** Looks up once more for which replicas the seeds stand; resolves with how many there are. */
+  async lookUp(): Promise<number> {
+    await this.#addSeeds();
+    return this.#replicas.size;
+  }
+
   /** Where there is an order: this one comes last from now on. */
   passOver(replica: Replica): void {
     if (this.#options.discover || this.#replicas.get(replica.address) !== replica) return;

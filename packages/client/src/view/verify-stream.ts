@@ -27,7 +27,10 @@ export async function* verifyIn(
     throwIfAborted();
     const replica = replicas.choose(false, tried);
     if (replicas.isClosed) throw new MeshkvError("CANCELLED", "the client is closed");
-    if (replica === undefined) throw replicas.unreachable();
+    if (replica === undefined) {
+      if ((await replicas.lookUp()) > 0) continue;
+      throw replicas.unreachable();
+    }
     const isLast = replicas.all.every((each) => each === replica || tried.has(each));
     const problem = await replica.connect(isLast ? deadlineMs : shareOf(deadlineMs), signal);
     const { failure, hasBegun } =

@@ -88,7 +88,10 @@ export class WatchStream<V> implements Watch<V> {
     for (let round = 0; !this.#isOver; ) {
       if (replicas.isClosed) throw new MeshkvError("CANCELLED", "the client is closed");
       const replica = this.#choose(tried);
-      if (replica === undefined) throw replicas.unreachable();
+      if (replica === undefined) {
+        if ((await replicas.lookUp()) > 0) continue;
+        throw replicas.unreachable();
+      }
       if (lost !== undefined) caller.noteRetry(lost, replica.address);
       const { failure, progressed } = yield* this.#reach(replica);
       if (this.#isOver) return;
