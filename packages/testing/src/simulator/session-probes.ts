@@ -5,7 +5,6 @@
  */
 import {
   compareRecords,
-  covers,
   type Entry,
   isSameWrite,
   type KeyText,
@@ -36,8 +35,10 @@ export class SessionProbes {
   readonly #mortal = new Set<KeyText>();
   /** Whether a record would have lost against one that a replica has forgotten; told by who knows all records. */
   isBelowForgotten: (record: WriteRecord) => boolean = () => false;
-  /** Writes that were not acknowledged yet, by the session that made them. */
-  readonly #writing = new Map<WriteRecord, Session>();
+  /** Whether the author of the one had seen the other, itself or through others; told by the same. */
+  hadSeen: (later: WriteRecord, earlier: WriteRecord) => boolean = () => false;
+  /** Writes that were not acknowledged yet, by the session that made them, and what it had seen of their key. */
+  readonly #writing = new Map<WriteRecord, readonly [Session, WriteRecord | undefined]>();
   readonly #writers: Random;
   /** Writes that were acknowledged, reads that were answered, and refusals. */
   writes = 0;
@@ -61,25 +62,24 @@ export class SessionProbes {
       if (isDelete || expiresAtMs > 0) this.#mortal.add(key);
     const session = this.#writers.pick(this.#sessions);
     if (!this.#enters(session, host.active.replica)) return;
-    for (const record of records) {
-      const last = session.seen.get(record.key);
-      if (last !== undefined && !isSameWrite(record, last) && compareRecords(record, last) <= 0) {
-        throw new Violation(
-          "always-session",
-          `${session.name} writes ${describe(record)} of ${record.key}, after it saw ${describe(last)}`,
-        );
-      }
-      this.#writing.set(record, session);
-    }
+    for (const record of records) this.#writing.set(record, [session, session.seen.get(record.key)]);
   }
 
   /** Writes are durable: whoever made them has seen them. */
   acknowledged(records: readonly WriteRecord[], { host }: Shell): void {
     for (const record of records) {
-      const session = this.#writing.get(record);
-      if (session === undefined) continue;
+      const writing = this.#writing.get(record);
+      if (writing === undefined) continue;
       this.#writing.delete(record);
       this.writes += 1;
+      const [session, before] = writing;
+      // What a clock wrote that ran hours ahead competes as of its adoption, and its version stays what it was (rule C5).
+      if (before !== undefined && compareRecords(record, before) <= 0 && !this.hadSeen(record, before)) {
+        throw new Violation(
+          "always-session",
+          `${session.name} writes ${describe(record)} of ${record.key}, after it saw ${describe(before)}`,
+        );
+      }
       session.token.sawVersion(record, host.active.replica);
       const last = session.seen.get(record.key);
       if (last === undefined || compareRecords(record, last) > 0) session.seen.set(record.key, record);
@@ -133,9 +133,10 @@ export class SessionProbes {
       return this.#mortal.has(last.key);
     }
     const { winner } = entry;
-    if (isSameWrite(winner, last) || compareRecords(winner, last) >= 0 || covers(winner, last)) return true;
+    if (isSameWrite(winner, last) || compareRecords(winner, last) >= 0 || this.hadSeen(winner, last))
+      return true;
     // Another mesh, in which this was written beside what is forgotten, came in, or was joined: it is new to everybody here.
-    return !covers(last, winner) && this.isBelowForgotten(winner);
+    return !this.hadSeen(last, winner) && this.isBelowForgotten(winner);
   }
 }
 

@@ -114,10 +114,12 @@ export class Oracle implements Observer {
   /** What was copied from a directory stays true when the directory is replaced. */
   #replaceSource(machine: Machine): void {
     const before = this.holdings(machine, this.ledger(machine).serving);
-    for (const { generations } of this.ledgers.values()) {
-      for (const held of generations.values()) {
-        // Who has copied nothing yet was not let in by this directory, or begins afresh.
-        if (held.source === machine && held.all().size > 0) held.sourceHeld ??= before;
+    for (const [{ shell }, { generations }] of this.ledgers) {
+      const isLetIn = shell?.host.rejoin !== undefined && shell.host.rejoin.phase !== "asking";
+      for (const [number, held] of generations) {
+        // Who has copied nothing yet, and waits for nothing that it copied to become durable, begins afresh.
+        const hasCopied = held.all().size > 0 || (isLetIn && number === shell.host.successor?.generation);
+        if (held.source === machine && hasCopied) held.sourceHeld ??= before;
       }
     }
   }
@@ -385,7 +387,8 @@ export class Oracle implements Observer {
   #switched(machine: Machine, generation: number): void {
     const ledger = this.ledger(machine);
     const [before, after] = [this.holdings(machine, ledger.serving), this.holdings(machine, generation)];
-    checkSuccession(machine, ledger.serving, before, after, this.#parameters.conflictRetentionMs);
+    const { conflictRetentionMs } = this.#parameters;
+    checkSuccession(machine, ledger.serving, before, after, conflictRetentionMs, this.registry);
     ledger.serving = generation;
   }
 

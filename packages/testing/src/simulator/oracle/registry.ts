@@ -165,6 +165,16 @@ export class Registry {
     else ofKey.push(issued);
   }
 
+  /** Whether the author of the later record had seen the earlier one, itself or through others. */
+  hadSeen(later: WriteRecord, earlier: WriteRecord): boolean {
+    return this.get(later).seen.has(this.get(earlier).number);
+  }
+
+  /** Whether the author of something that a replica has forgotten, and that ended the key there, had seen the record. */
+  isEndedByForgotten({ record: { key }, number }: Issued): boolean {
+    return this.#forgotten.get(key)?.some(({ seen }) => seen.has(number)) === true;
+  }
+
   /** Whether the record would have lost against one that a replica has forgotten. */
   isBelowForgotten(record: WriteRecord): boolean {
     const issued = this.get(record);

@@ -4,6 +4,7 @@ import type { Machine } from "../machine.ts";
 import { describeRecord } from "../shell.ts";
 import { Violation } from "../violation.ts";
 import { type Holdings, isSuperseded } from "./holdings.ts";
+import type { Registry } from "./registry.ts";
 
 /** Compares what a replica had not forgotten with what its successor has. */
 export function checkSuccession(
@@ -12,6 +13,7 @@ export function checkSuccession(
   before: Holdings,
   after: Holdings,
   retentionMs: number,
+  registry: Registry,
 ): void {
   const since = timestampFromMs(machine.wallMs() - retentionMs);
   for (const [key, { winner, siblings }] of machine.disk.tables(generation).entries) {
@@ -26,6 +28,8 @@ export function checkSuccession(
       const showsNothing =
         record.isDelete || (record.expiresAtMs > 0 && record.expiresAtMs <= machine.wallMs());
       if (showsNothing && (issued.isForgotten || issued.original.isForgotten)) continue;
+      // Another copy of the directory had it, deleted it, forgot that, and moved before.
+      if (registry.isEndedByForgotten(issued)) continue;
       throw new Violation(
         "always-handed-over",
         `${machine.address} lost ${describeRecord(record)} as it rejoined`,
