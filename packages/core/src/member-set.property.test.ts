@@ -2,7 +2,10 @@ import { damagedBytes, isAccepted, members, memberSets, replicaId, successions }
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ByteReader, ByteWriter, FormatError } from "./bytes.ts";
-import { MemberSet, readMembers, writeMembers } from "./member-set.ts";
+import type { ReplicaId } from "./ids.ts";
+import { positionAt } from "./position.ts";
+import { VersionVector } from "./version-vector.ts";
+import { MemberSet, readMembers, type Succession, writeMembers } from "./member-set.ts";
 
 const memberIds = fc.integer({ min: 1, max: 5 }).map(replicaId);
 
@@ -73,12 +76,10 @@ describe("merging member sets", () => {
         const notes = [one.succession, other.succession].flatMap((note) =>
           note === undefined ? [] : [note],
         );
-        expect(merged?.succession?.adoptedAt).toBe(
-          notes
-            .map((note) => note.adoptedAt)
-            .sort((x, y) => x - y)
-            .at(-1),
-        );
+        // By how much of the replica's own log was offered, then by when that was adopted.
+        const order = (note: Succession | undefined): number =>
+          note === undefined ? -1 : note.offered.get(id) * 1e6 + note.adoptedAt;
+        expect(order(merged?.succession)).toBe(Math.max(-1, ...notes.map(order)));
       }),
       { numRuns: 300 },
     );
@@ -156,6 +157,58 @@ describe("a member set", () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe("the ancestry of a replica", () => {
+  const [first, second, third, other] = [1, 2, 3, 4].map(replicaId) as [
+    ReplicaId,
+    ReplicaId,
+    ReplicaId,
+    ReplicaId,
+  ];
+  const note = (id: ReplicaId, successor: ReplicaId, offered: number): Succession => ({
+    successor,
+    adopter: other,
+    adoptedAt: 100 - offered,
+    offered: new VersionVector([[id, positionAt(offered)]]),
+    held: new VersionVector(),
+  });
+  const from = new MemberSet()
+    .without(first, note(first, second, 20))
+    .without(second, note(second, third, 30))
+    .without(other, note(other, replicaId(5), 30));
+
+  it("is all whose place it took, one after another, and nobody else", () => {
+    const members = new MemberSet().withAncestry(third, from);
+    expect(members.removed()).toEqual([first, second]);
+    expect(members.get(first)?.succession?.successor).toBe(second);
+    expect(members.get(second)?.succession?.successor).toBe(third);
+  });
+
+  it("replaces the note of an earlier rejoin, which ended too early, and names its ghost", () => {
+    const ghost = replicaId(6);
+    const known = new MemberSet().without(first, note(first, ghost, 10));
+    const before = known.with(ghost, {
+      removed: false,
+      address: "",
+      addressTimestamp: 0,
+      succession: undefined,
+    });
+    const after = before.withAncestry(third, from).droppingGhosts(before, third);
+    expect(after.isRemoved(ghost)).toBe(true);
+    // And not the other way round, whoever adopted later.
+    expect(from.merge(before).get(first)?.succession?.successor).toBe(second);
+  });
+
+  it("removes nobody who is a member", () => {
+    const before = new MemberSet().with(second, {
+      removed: false,
+      address: "",
+      addressTimestamp: 0,
+      succession: undefined,
+    });
+    expect(before.withAncestry(third, from).current()).toEqual([second]);
   });
 });
 

@@ -139,12 +139,31 @@ export class MemberSet {
     return ghosts.reduce<MemberSet>((members, ghost) => members.without(ghost), this);
   }
 
+  /**
+   * A set with the notes of all whose place a replica took, one after another, as another mesh has them: it may have
+   * been let in here before, by a process that ended too early, and this mesh may know a ghost in its place.
+   * @param id who moves
+   * @param from the members of the mesh that it comes from
+   */
+  withAncestry(id: ReplicaId, from: MemberSet): MemberSet {
+    const predecessors = new Map<ReplicaId, [ReplicaId, Succession]>();
+    for (const [old, { removed, succession }] of from.#members) {
+      if (removed && succession !== undefined) predecessors.set(succession.successor, [old, succession]);
+    }
+    const notes: [ReplicaId, Succession][] = [];
+    for (let next = predecessors.get(id); next !== undefined; next = predecessors.get(next[0])) {
+      predecessors.delete(next[1].successor);
+      if (!this.has(next[0])) notes.push(next);
+    }
+    return notes.reduce<MemberSet>((members, note) => members.without(...note), this);
+  }
+
   /** A set that knows what both know. */
   merge(other: MemberSet): MemberSet {
     const merged = new Map(this.#members);
     for (const [id, theirs] of other.#members) {
       const ours = merged.get(id);
-      merged.set(id, ours === undefined ? theirs : mergeMember(ours, theirs));
+      merged.set(id, ours === undefined ? theirs : mergeMember(id, ours, theirs));
     }
     return new MemberSet(merged);
   }
@@ -172,7 +191,7 @@ function sameMember(a: Member, b: Member): boolean {
   );
 }
 
-function mergeMember(a: Member, b: Member): Member {
+function mergeMember(id: ReplicaId, a: Member, b: Member): Member {
   const newer =
     a.addressTimestamp > b.addressTimestamp ||
     (a.addressTimestamp === b.addressTimestamp && a.address >= b.address)
@@ -182,7 +201,7 @@ function mergeMember(a: Member, b: Member): Member {
     removed: a.removed || b.removed,
     address: newer.address,
     addressTimestamp: newer.addressTimestamp,
-    succession: laterSuccession(a.succession, b.succession),
+    succession: laterSuccession(id, a.succession, b.succession),
     ...admission(a.admittedBy, b.admittedBy),
   };
 }
@@ -193,8 +212,15 @@ function admission(a: ReplicaId | undefined, b: ReplicaId | undefined): { readon
   return { admittedBy: a > b ? a : b };
 }
 
-function laterSuccession(a: Succession | undefined, b: Succession | undefined): Succession | undefined {
+/** Each rejoin of a replica ends with more of its own log offered: that tells the order, whoever adopted. */
+function laterSuccession(
+  id: ReplicaId,
+  a: Succession | undefined,
+  b: Succession | undefined,
+): Succession | undefined {
   if (a === undefined || b === undefined) return a ?? b;
+  const further = a.offered.get(id) - b.offered.get(id);
+  if (further !== 0) return further > 0 ? a : b;
   if (a.adoptedAt !== b.adoptedAt) return a.adoptedAt > b.adoptedAt ? a : b;
   if (a.successor !== b.successor) return a.successor > b.successor ? a : b;
   return a.adopter >= b.adopter ? a : b;

@@ -135,6 +135,31 @@ describe("a replica has what a session has seen", () => {
     expect(token.missingAt(before)).toBeUndefined();
   });
 
+  it("not when it went on from a copy of that origin's directory, and has been started again since", () => {
+    const earlier = [{ id: startId(1), recovered: 0 }];
+    const one = { timestamp: 90, start: startId(2), recovered: 50, earlier };
+    const other = { timestamp: 90, start: startId(3), recovered: 50, earlier };
+    const restarted = {
+      timestamp: 200,
+      start: startId(4),
+      recovered: 150,
+      earlier: [{ id: startId(3), recovered: 50 }, ...earlier],
+    };
+    const seenAt = (position: typeof one, timestamp: number): SessionToken => {
+      const token = new SessionToken("default");
+      token.sawVersion({ origin: A, timestamp }, standing({ vector: { [A]: position } }));
+      return token;
+    };
+    const replica = standing({ vector: { [A]: restarted } });
+    expect(seenAt(one, 80).missingAt(replica)).toEqual({ origin: A, timestamp: 80 });
+    expect(seenAt(other, 80).missingAt(replica)).toBeUndefined();
+    expect(seenAt(one, 40).missingAt(replica)).toBeUndefined();
+    // Who saw it after the restart names the same start.
+    const late = seenAt(restarted, 80);
+    expect(late.missingAt(standing({ vector: { [A]: other } }))).toBeUndefined();
+    expect(late.missingAt(standing({ vector: { [A]: one } }))).toEqual({ origin: A, timestamp: 80 });
+  });
+
   it("whatever became of writes that a crash could take away", () => {
     const token = new SessionToken("default");
     token.saw({ origin: A, timestamp: 80 }, undefined);

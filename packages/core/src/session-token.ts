@@ -22,7 +22,7 @@ import { crc32c } from "./crc32c.ts";
 import type { Entry } from "./entry.ts";
 import { type ReplicaId, type StartId, UNKNOWN_START } from "./ids.ts";
 import { SESSION_ORIGINS_MAX } from "./limits.ts";
-import type { Position } from "./position.ts";
+import { type Position, positionWithin } from "./position.ts";
 import type { Replica } from "./replica/replica.ts";
 import { hasTaken } from "./session/coverage.ts";
 import type { Timestamp } from "./timestamp.ts";
@@ -216,11 +216,11 @@ function hexValue(code: number): number {
   return code <= 57 ? code - 48 : code - 87;
 }
 
-/** The start in which a record was written, as far as this replica can tell. */
+/** The start in which a record was written, as far as this replica can tell; UNKNOWN_START has a print of 0. */
 function startOf({ origin, timestamp }: Version, replica: ReplicaStanding): StartId | undefined {
   const position = origin === replica.id ? replica.ownPosition(timestamp) : replica.vector.position(origin);
-  // What lies above the last recovered timestamp of a start was written in it, or after it.
-  return timestamp > position.recovered && timestamp <= position.timestamp ? position.start : undefined;
+  if (timestamp > position.timestamp) return undefined;
+  return timestamp > position.recovered ? position.start : positionWithin(position, timestamp).start;
 }
 
 function isHeld(origin: ReplicaId, seen: Seen, replica: ReplicaStanding): boolean {
@@ -243,9 +243,11 @@ function isHeldBy(position: Position, seen: Seen): boolean {
 }
 
 /** Whether the position is on the branch of the origin's life in which the record was written. */
-function continues({ start, recovered }: Position, seen: Seen): boolean {
-  if (seen.start === 0 || start === UNKNOWN_START || startPrint(start) === seen.start) return true;
-  return seen.timestamp <= recovered;
+function continues(position: Position, seen: Seen): boolean {
+  if (seen.start === 0 || startPrint(position.start) === seen.start) return true;
+  // What a start began with is not enough: of a copied directory, both branches may have been continued since.
+  const { start } = positionWithin(position, seen.timestamp);
+  return start === UNKNOWN_START || startPrint(start) === seen.start;
 }
 
 function startPrint(start: StartId): number {

@@ -157,6 +157,7 @@ describe("a member that was removed", () => {
   it("serves reads from its old state, and takes writes, until it is replaced", () => {
     const wired = new WiredHosts();
     const [a, b, c] = removed(wired);
+    const old = c.replica.id;
     let written = 0;
     let before = "";
     wired.mayDeliver = ({ from, to, message }) => {
@@ -169,6 +170,7 @@ describe("a member that was removed", () => {
     };
     wired.heal(a, c);
     wired.heal(b, c);
+    wired.until("it is back", () => c.replica.id !== old);
     wired.until("all agree", () => [a, b, c].every((h) => h.values.meanwhile === "4"));
     expect(before).toContain("lonely");
     expectAgreement(a, b, c);

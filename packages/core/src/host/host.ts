@@ -432,6 +432,8 @@ export class Host {
     }
     if (joiner.phase === "failed") return this.#giveUp(succession, nowMs);
     if (joiner.phase === "offering" && succession.handover === undefined) {
+      const { id, members } = this.#active.replica;
+      slot.replica.setMembers(slot.replica.members.withAncestry(id, members));
       succession.handover = new Handover({
         old: this.#active.replica,
         oldOutbox: this.#active.outbox,
@@ -439,7 +441,7 @@ export class Host {
         meshVector: () =>
           (joiner.source && slot.peering.knowledge.get(joiner.source)?.vector) ?? new VersionVector(),
         meshMembers: () => slot.replica.members,
-        freeze: () => this.#freeze(nowMs),
+        freeze: () => this.#freeze(),
       });
       succession.handover.start();
     }
@@ -450,10 +452,12 @@ export class Host {
     }
   }
 
-  #freeze(nowMs: number): void {
+  #freeze(): void {
     this.#frozen = true;
-    this.#frozenAtMs = nowMs;
+    this.#frozenAtMs = this.#nowMs;
     this.#active.peering.closeAll("UNAVAILABLE", "this replica is being replaced");
+    // The note of this rejoin tells more of the log than that of an earlier one, which was not carried through.
+    this.#active.replica.tick(this.#nowMs);
   }
 
   #giveUp(succession: Succession, nowMs: number): void {

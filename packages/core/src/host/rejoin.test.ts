@@ -202,6 +202,31 @@ describe("writes during a handover", () => {
     expect(a.values).toEqual({ mine: "1", after: "3" });
   });
 
+  it("are held only at its end, however long the offers before take", () => {
+    const wired = new WiredHosts();
+    const a = wired.start("a");
+    const b = wired.start("b");
+    b.write({ mine: "1" });
+    wired.pass(500);
+    wired.stop(b);
+    wired.start("b", { peers: ["a"] });
+    let offers = 0;
+    wired.mayDeliver = ({ message }) => {
+      if (message.kind === "offer") offers += 1;
+      if (message.kind === "offer" && offers === 1) a.holdsCommits = true;
+      return true;
+    };
+    wired.until("the first offer is under way", () => offers === 1);
+    wired.pass(6000);
+    expect([b.host.isFrozen, offers]).toEqual([false, 1]);
+    a.holdsCommits = false;
+    a.makeDurable();
+    wired.collect(a);
+    wired.until("they are one", () => b.replica.members.current().length === 2 && !b.host.isFrozen);
+    expect(b.count("rejoin-failed")).toBe(0);
+    wired.until("they agree", () => agree(a, b) && a.values.mine === "1");
+  });
+
   it("go on after five seconds when the source does not answer", () => {
     const wired = new WiredHosts();
     const a = wired.start("a");

@@ -90,6 +90,32 @@ describe("a joiner", () => {
     expect(b.values).toEqual(a.values);
   });
 
+  it("starts afresh when its source has lost what the copy was begun with: its directory was restored", () => {
+    const wired = new WiredHosts();
+    const a = filledHost(wired);
+    // A member that is away holds the horizon where it is.
+    const away = wired.start("away", { peers: ["a"] });
+    wired.until("it is a member", () => a.replica.members.current().length === 2);
+    wired.stop(away);
+    wired.pass(1000);
+    const image = a.image();
+    a.write({ key1: "late" });
+    wired.settle();
+    const b = joiningHost(wired);
+    onMessage(wired, "copied", 4, () => {
+      wired.stop(a);
+      a.restore(image);
+    });
+    wired.until("the copy is broken off", () => !a.isRunning);
+    wired.start("a");
+    wired.until("b is a member", () => b.replica.members.current().length === 3);
+    expect(a.values.key1).toBe(VALUE);
+    expect(b.values).toEqual(a.values);
+    expect(b.events.map(({ details }) => details.message)).toContain(
+      "the source lost what the copy was begun with",
+    );
+  });
+
   it("starts afresh when its source is gone, and the mesh drops the attempt", () => {
     const wired = new WiredHosts();
     const a = filledHost(wired);

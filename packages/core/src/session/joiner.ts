@@ -11,6 +11,7 @@ import type { SettledConflict } from "../change-set.ts";
 import type { WriteRecord } from "../record.ts";
 import type { Replica } from "../replica/replica.ts";
 import type { Timestamp } from "../timestamp.ts";
+import { isForked } from "../position.ts";
 import { VersionVector } from "../version-vector.ts";
 import type { Adopted, Copied, CopiedSettled, Granted, Offer } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
@@ -83,6 +84,10 @@ export class Joiner {
     const replica = this.#replica;
     if (!this.mayStream && this.#granted !== undefined && this.#granted.horizon !== granted.horizon) {
       return this.fail("the source forgot what the copy still needs");
+    }
+    // A restored directory has not all that was copied from the one before it.
+    if (this.#granted !== undefined && !hasAllOf(granted.vector, this.#granted.vector)) {
+      return this.fail("the source lost what the copy was begun with");
     }
     replica.setMembers(replica.members.merge(granted.members));
     replica.clock.observe(granted.observe);
@@ -201,6 +206,15 @@ export class Joiner {
   get address(): string {
     return this.#address;
   }
+}
+
+/** Whether the one vector covers the other, on the same branches of all origins' lives. */
+function hasAllOf(vector: VersionVector, earlier: VersionVector): boolean {
+  for (const [origin, position] of earlier.entries()) {
+    if (isForked(position, vector.position(origin)) || !vector.covers(origin, position.timestamp))
+      return false;
+  }
+  return true;
 }
 
 function lastRecord(conflicts: readonly SettledConflict[]): WriteRecord | undefined {

@@ -204,6 +204,40 @@ export const MEMBERSHIP_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: "a-successor-that-never-lived-is-dropped-by-a-mesh-that-is-met-again",
+    run: () => {
+      const wired = new WiredHosts();
+      const older = wired.start("older");
+      wired.pass(100);
+      const middle = wired.start("middle");
+      wired.pass(100);
+      const young = wired.start("young");
+      young.write({ key: "1" });
+      wired.pass(500);
+      wired.stop(young);
+      wired.start("young", { peers: ["older"] });
+      wired.mayDeliver = ({ message }) => {
+        // Its process ends between the last word and the switch.
+        if (message.kind === "confirmed") wired.stop(young);
+        return message.kind !== "confirmed";
+      };
+      wired.until("its process has ended", () => !young.isRunning);
+      demand(older.replica.members.current().length === 2, "the successor is a member already");
+      wired.mayDeliver = () => true;
+      wired.cut(young, older);
+      wired.start("young", { peers: ["middle"] });
+      wired.until("it is of another mesh", () => areMembers([young, middle]));
+      wired.heal(young, older);
+      for (const host of [young, middle]) {
+        const { id } = host.replica;
+        wired.dial(host, older, true);
+        wired.until("it is of the oldest mesh", () => host.replica.id !== id);
+      }
+      wired.until("three are members, and no ghost", () => areMembers([older, middle, young]));
+      demand(agree(older, middle, young) && older.values["key"] === "1", "no write is lost");
+    },
+  },
+  {
     name: "a-raise-holds-in-its-own-mesh",
     run: () => {
       const wired = new WiredHosts();
