@@ -21,20 +21,20 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-/** Whole milliseconds, greater than none; throws INVALID_ARGUMENT. */
-export function millisecondsOf(span: TimeSpan, what: string): number {
+/** Whole milliseconds, not fewer than `least`; throws INVALID_ARGUMENT. */
+export function millisecondsOf(span: TimeSpan, what: string, least = 1): number {
   const parts = typeof span === "string" ? /^(\d{1,15}(?:\.\d{1,9})?)(ms|s|m|h|d)$/.exec(span) : undefined;
   const value =
     typeof span === "number" ? span : Number(parts?.[1]) * (UNIT_MS[parts?.[2] ?? ""] ?? Number.NaN);
   const milliseconds = Math.round(value);
-  if (Number.isSafeInteger(milliseconds) && milliseconds > 0) return milliseconds;
+  if (Number.isSafeInteger(milliseconds) && milliseconds >= least) return milliseconds;
   throw new MeshkvError(
     "INVALID_ARGUMENT",
     `${what}: ${JSON.stringify(span) ?? String(span)} is no length of time: write milliseconds as a number, or text such as "15m"`,
   );
 }
 
-/** The message for a length of time; throws INVALID_ARGUMENT. */
+/** The message for a length of time; of none, it is the server that says what is wrong. Throws INVALID_ARGUMENT. */
 export function durationOf(span: TimeSpan, what: string): Duration {
-  return durationFromMs(millisecondsOf(span, what));
+  return durationFromMs(millisecondsOf(span, what, 0));
 }

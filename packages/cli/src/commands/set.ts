@@ -30,7 +30,7 @@ Examples:
   meshkv set -- -key-with-a-hyphen value`;
 
 /** The server refuses what is out of its own range, so that there is one place that knows it. */
-const TTL_BOUNDS = { min: 1, max: Number.MAX_SAFE_INTEGER };
+const TTL_BOUNDS = { min: 0, max: Number.MAX_SAFE_INTEGER };
 
 /** Adds `meshkv set KEY VALUE`. */
 export function addSetCommand(program: Command, context: CliContext): void {
