@@ -27,18 +27,17 @@ export type WatchOptions = {
   | { readonly key: Key; readonly prefix?: undefined }
 );
 
-/** What every change tells. */
+/**
+ * What every change tells.
+ *
+ * @inline
+ */
 interface Change {
   /**
    * What to give to `resume` to go on after this event, to be kept together with what came of it; undefined while
    * more belongs together, such as the rest of a batch.
    */
   readonly resume: string | undefined;
-}
-
-interface Replacement<V> {
-  /** What was there before, when `previous` was asked for. */
-  readonly previous: Entry<V> | undefined;
 }
 
 /**
@@ -59,9 +58,18 @@ interface Replacement<V> {
  * ```
  */
 export type WatchEvent<V> =
-  | (Change & Replacement<V> & Entry<V> & { readonly type: "put" })
-  | (Change & Replacement<V> & KeyInfo & { readonly type: "delete" })
-  | (Change & Replacement<V> & KeyInfo & { readonly type: "expire" })
+  | (Change &
+      Entry<V> & {
+        readonly type: "put";
+        /** What was there before, when `previous` was asked for. */
+        readonly previous: Entry<V> | undefined;
+      })
+  | (Change &
+      KeyInfo & {
+        readonly type: "delete" | "expire";
+        /** What was there before, when `previous` was asked for. */
+        readonly previous: Entry<V> | undefined;
+      })
   | (Change & {
       readonly type: "conflict";
       /** The key as text, without the prefix of the view. */

@@ -23,6 +23,7 @@ export interface Keyv6Entry {
   readonly expires?: number | undefined;
 }
 
+/** @inline */
 interface StorageMethod {
   readonly exists: boolean;
   readonly methodType: "async";
