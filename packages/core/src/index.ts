@@ -86,6 +86,7 @@ export {
 export { heldLevel, holdingMembers } from "./replica/held-level.ts";
 export { computeFloor, computeHorizon, type HorizonBound, type MemberKnowledge } from "./replica/horizon.ts";
 export { Replica } from "./replica/replica.ts";
+export { settlingChecksum } from "./replica/settling.ts";
 export type { Write } from "./replica/write.ts";
 export {
   compareMeshes,

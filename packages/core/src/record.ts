@@ -41,7 +41,10 @@ export interface Adoption {
   readonly timestamp: Timestamp;
   /** Who wrote it first. */
   readonly origin: ReplicaId;
-  /** Checksum of the original record: two records of one version, written by two copies of a directory, are told apart. */
+  /**
+   * Checksum of the original record: two records of one version, written by two copies of a directory, are told apart. A
+   * delete that only settles a write has the complement of that write's checksum (docs/decisions/0019-settled-across-meshes.md).
+   */
   readonly checksum: number;
   /** The timestamp by which it competes; at most the adoption's own. */
   readonly rank: Timestamp;

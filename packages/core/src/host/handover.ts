@@ -58,28 +58,39 @@ export class Handover {
   }
 
   #scanEntries(after: KeyText | undefined): void {
+    const seen = this.#seen();
     this.#scan({ kind: "entries", after, bytesMax: CHUNK_BYTES, skipDamaged: true }, (result) => {
       if (result.kind !== "entries") return this.#parts.joiner.fail("the old state cannot be read");
       const last = result.entries.at(-1);
-      this.#offerEntries(result.entries, () => {
+      this.#offerEntries(result.entries, seen, () => {
         if (result.done || last === undefined) this.#freeze();
         else this.#scanEntries(last.winner.key);
       });
     });
   }
 
-  #offerEntries(entries: readonly Entry[], next: () => void): void {
+  /**
+   * What the old replica has durably before its entries are read: what is part of it, and not of the entry of its key, is
+   * settled. A damaged replica cannot say so.
+   */
+  #seen(): VersionVector | undefined {
+    const { identity, durableVector, durableMembers } = this.#parts.old;
+    return identity.damaged ? undefined : everythingIn(durableVector, durableMembers);
+  }
+
+  /** Entries are offered whole, or not at all. */
+  #offerEntries(entries: readonly Entry[], seen: VersionVector | undefined, next: () => void): void {
     const { old, joiner } = this.#parts;
     const mesh = this.#parts.meshVector();
     const branches = branchesOf(old);
     const records: WriteRecord[] = [];
     for (const { winner, siblings } of entries) {
-      for (const record of [winner, ...siblings]) {
-        if (!isCovered(record, mesh, this.#parts.meshMembers(), branches)) records.push(record);
-      }
+      const all = [winner, ...siblings];
+      if (!all.every((record) => isCovered(record, mesh, this.#parts.meshMembers(), branches)))
+        records.push(...all);
     }
     if (records.length === 0) return next();
-    const sent = joiner.offer({ kind: "offer", records, branches, end: undefined }, () => {
+    const sent = joiner.offer({ kind: "offer", records, branches, seen, end: undefined }, () => {
       if (!this.#stopped) next();
     });
     if (!sent) joiner.fail("the source went away");
@@ -112,12 +123,13 @@ export class Handover {
       bytesMax: CHUNK_BYTES,
       skipDamaged: true,
     } as const;
+    const seen = this.#seen();
     this.#scan(request, (result) => {
       if (result.kind !== "log") return this.#parts.joiner.fail("the old log cannot be read");
       const keys = new Set(result.records.map((record) => record.key));
       const entries = [...keys].map((key) => old.entry(key)).filter((entry) => entry !== undefined);
       const last = result.records.at(-1);
-      this.#offerEntries(entries, () => {
+      this.#offerEntries(entries, seen, () => {
         if (result.done || last === undefined) return this.#scanLogs(rest, from);
         const reached = from.clone();
         reached.advance(origin, { ...old.vector.position(origin), timestamp: last.timestamp });
@@ -128,8 +140,9 @@ export class Handover {
 
   #end(): void {
     const { old, joiner } = this.#parts;
-    const end = { predecessor: old.id, vector: everythingIn(old) };
-    const sent = joiner.offer({ kind: "offer", records: [], branches: branchesOf(old), end }, () => {
+    const end = { predecessor: old.id, vector: everythingIn(old.vector, old.members) };
+    const branches = branchesOf(old);
+    const sent = joiner.offer({ kind: "offer", records: [], branches, seen: undefined, end }, () => {
       if (!this.#stopped) joiner.finish(this.#parts.meshVector);
     });
     if (!sent) joiner.fail("the source went away");
@@ -142,14 +155,14 @@ export class Handover {
  */
 function branchesOf(replica: Replica): Map<ReplicaId, Position> {
   const own = positionOf(replica.identity.starts, replica.vector.get(replica.id), Number.POSITIVE_INFINITY);
-  return new Map([...everythingIn(replica).entries(), [replica.id, own]]);
+  return new Map([...everythingIn(replica.vector, replica.members).entries(), [replica.id, own]]);
 }
 
-/** All that the replica has of any origin, under its own versions or adopted from predecessors of peers. */
-function everythingIn(replica: Replica): VersionVector {
-  const vector = replica.vector.clone();
-  for (const [, { succession }] of replica.members.entries()) {
-    if (succession === undefined || !hasTaken(replica.vector, succession)) continue;
+/** All that a replica has of any origin, under its own versions or adopted from predecessors of peers. */
+function everythingIn(held: VersionVector, members: MemberSet): VersionVector {
+  const vector = held.clone();
+  for (const [, { succession }] of members.entries()) {
+    if (succession === undefined || !hasTaken(held, succession)) continue;
     for (const [origin, position] of succession.offered.entries()) {
       if (!isForked(vector.position(origin), position)) vector.advance(origin, position);
     }

@@ -11,6 +11,13 @@ export function knowsWrite(entry: Entry | undefined, record: WriteRecord): boole
   return isSameWrite(entry.winner, record) || entry.siblings.some((sibling) => isSameWrite(sibling, record));
 }
 
+/** Whether an adoption of the write would bring nothing: it is here, or a write here has seen it. */
+export function isOutdated(entry: Entry | undefined, record: WriteRecord): boolean {
+  if (entry === undefined) return false;
+  const known = [entry.winner, ...entry.siblings];
+  return known.some((other) => isSameWrite(other, record) || covers(other, record));
+}
+
 /** Whether a forgotten tombstone may have beaten the record here and not elsewhere. */
 export function mustRaise(entry: Entry | undefined, record: WriteRecord, horizon: Timestamp): boolean {
   if (record.isDelete) return false;
@@ -27,27 +34,30 @@ function hasForgettableDeadline(record: WriteRecord, horizon: Timestamp): boolea
 /**
  * The records that adopting one makes, in order and as one batch: the adoption, and before it, if need be, a winner that
  * is stated again.
- * @param isOffered by a rejoining replica: what another mesh, or an earlier time, has raised is judged anew
+ * @param settled defined where a rejoining replica offers the record: what another mesh, or an earlier time, has raised is
+ *   judged anew. The records that it knows to be settled: the batch goes on with what states that
  * @param nextVersion issues the adopter's versions
  */
 export function adoptionsOf(
   entry: Entry | undefined,
   record: WriteRecord,
   horizon: Timestamp,
-  isOffered: boolean,
+  settled: readonly WriteRecord[] | undefined,
   nextVersion: () => Version,
 ): WriteRecord[] {
+  const isOffered = settled !== undefined;
+  const moreFollows = isOffered && settled.length > 0;
   const ownRank = isOffered ? Math.min(rankOf(record), originalTimestamp(record)) : rankOf(record);
   if (mustRaise(entry, record, horizon) && horizon > ownRank) {
-    return [adoptRecord(record, nextVersion(), horizon, true, false)];
+    return [adoptRecord(record, nextVersion(), horizon, true, moreFollows)];
   }
   const isRaised = !isOffered && record.adopted?.raised === true;
   const restated = winnerToRestate(entry, record, ownRank);
-  if (restated === undefined) return [adoptRecord(record, nextVersion(), ownRank, isRaised, false)];
+  if (restated === undefined) return [adoptRecord(record, nextVersion(), ownRank, isRaised, moreFollows)];
   const wasRaised = restated.adopted?.raised === true;
   return [
     adoptRecord(restated, nextVersion(), rankOf(restated), wasRaised, true),
-    adoptRecord(record, nextVersion(), ownRank, isRaised, false),
+    adoptRecord(record, nextVersion(), ownRank, isRaised, moreFollows),
   ];
 }
 
@@ -66,7 +76,8 @@ function winnerToRestate(
 
 /**
  * A raised write may win over one whose author had seen it, where that one arrived, or was adopted, under a lesser
- * horizon. The later write is stated again at the winner's rank; of equals the later original wins, here and everywhere.
+ * horizon. The latest of the others is stated again at the winner's rank; of equals the later original wins, here and
+ * everywhere.
  */
 export function restateOvertaken(
   entry: Entry | undefined,
@@ -74,8 +85,9 @@ export function restateOvertaken(
 ): WriteRecord | undefined {
   if (entry?.winner.adopted?.raised !== true) return undefined;
   const { winner, siblings } = entry;
-  const overtaken = siblings.find((sibling) => covers(sibling, winner));
-  return overtaken && adoptRecord(overtaken, nextVersion(), rankOf(winner), true, false);
+  if (!siblings.some((sibling) => covers(sibling, winner))) return undefined;
+  const latest = siblings.reduce((a, b) => (originalTimestamp(b) > originalTimestamp(a) ? b : a));
+  return adoptRecord(latest, nextVersion(), rankOf(winner), true, false);
 }
 
 /** The record under the adopter's version; it keeps its content and its original's name, and never competes above itself. */

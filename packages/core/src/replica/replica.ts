@@ -11,21 +11,24 @@ import { conflictsOf, type Entry } from "../entry.ts";
 import { HybridClock } from "../hybrid-clock.ts";
 import type { KeyText, ReplicaId, StartId } from "../ids.ts";
 import { invariant } from "../invariant.ts";
-import { CLOCK_DRIFT_MS_MAX, CLOCK_MARK_AHEAD_MS } from "../limits.ts";
+import { CLOCK_DRIFT_MS_MAX } from "../limits.ts";
 import type { MemberSet } from "../member-set.ts";
-import { contextOf, covers, mergeRecord } from "../merge.ts";
+import { contextOf, mergeRecord } from "../merge.ts";
 import { type Position, positionWithin } from "../position.ts";
 import { compareRecords, isSameWrite, makeRecord, rankOf, type WriteRecord } from "../record.ts";
 import type { Table } from "../table.ts";
-import { TICKS_PER_MS, type Timestamp, timestampFromMs } from "../timestamp.ts";
+import { type Timestamp, timestampFromMs } from "../timestamp.ts";
 import { VersionVector } from "../version-vector.ts";
 import type { Version } from "../version.ts";
-import { adoptionsOf, knowsWrite, mustRaise, restateOvertaken } from "./adoption.ts";
+import { adoptionsOf, isOutdated, knowsWrite, mustRaise, restateOvertaken } from "./adoption.ts";
+import { ClockMark } from "./clock-mark.ts";
 import { countWinner } from "./count-winner.ts";
 import { LogTail } from "./log-tail.ts";
 import { OwnPositions } from "./own-positions.ts";
-import type { Write } from "./write.ts";
 import { type Lag, RecentTimestamps } from "./recent-timestamps.ts";
+import { isSettledHere, settlingsOf } from "./settling.ts";
+import type { InFlight } from "./in-flight.ts";
+import type { Write } from "./write.ts";
 import {
   encodeIdentity,
   encodeMembers,
@@ -37,8 +40,6 @@ import {
 
 /** Starts that are remembered; older ones matter only to copies of the directory that are as old. */
 const STARTS_MAX = 256;
-/** How far the clock's mark runs ahead of a clock that is itself ahead of the wall. */
-const MARK_STEP_MS = 100;
 
 /** One replica's state; see the head of this file for what is pending and what is durable. */
 export class Replica {
@@ -59,17 +60,9 @@ export class Replica {
   #logBytes: number;
   #copied = new VersionVector();
   readonly #recentOwn = new RecentTimestamps();
-  #clockMark: Timestamp;
-  #durableClockMark: Timestamp;
+  readonly #clockMark: ClockMark;
   #group: ChangeSet;
-  #inFlight:
-    | {
-        readonly group: ChangeSet;
-        readonly vector: VersionVector;
-        readonly digest: Digest;
-        readonly members: MemberSet;
-      }
-    | undefined;
+  #inFlight: InFlight | undefined;
   readonly #dirty = new Set<StateSection>();
   readonly #ownPositions = new OwnPositions();
   readonly #tail = new LogTail();
@@ -90,8 +83,7 @@ export class Replica {
     this.#durableDigest = progress.digest.clone();
     this.#keys = progress.keys;
     this.#logBytes = progress.logBytes;
-    this.#clockMark = progress.clockMark;
-    this.#durableClockMark = progress.clockMark;
+    this.#clockMark = new ClockMark(progress.clockMark);
     this.clock = new HybridClock(progress.clockMark);
     for (const [, { timestamp }] of progress.vector.entries()) this.clock.observe(timestamp);
     this.#group = new ChangeSet(1);
@@ -157,7 +149,7 @@ export class Replica {
   }
   /** Versions up to here may be acknowledged before they are durable (rule W4). */
   get durableClockMark(): Timestamp {
-    return this.#durableClockMark;
+    return this.#clockMark.durable;
   }
   /** Number of the group that collects now: what is changed now is durable when that group is. */
   get groupNumber(): number {
@@ -254,16 +246,19 @@ export class Replica {
       // The copied entries reflect it, and what the source has forgotten since it came must not be judged again.
       if (record.timestamp <= copied) continue;
       const entry = this.entry(record.key);
+      const isSettled = isSettledHere(entry, record, this.#vector, this.#members);
       // An adopted record competes by an older timestamp than its version: what beat it may be forgotten here as well.
       if (
+        !isSettled &&
         rankOf(record) <= this.#horizon &&
         mustRaise(entry, record, this.#horizon) &&
         !knowsWrite(entry, record)
       ) {
-        this.#adoptAs(entry, record, nowMs, false);
+        this.#adoptAs(entry, record, nowMs, undefined);
       } else {
         const after = this.#merge(entry, record, nowMs);
-        if (after.winner.adopted?.raised === true) this.#restateOvertaken(record.key, nowMs);
+        if (isSettled) this.settle([record], nowMs);
+        else if (after.winner.adopted?.raised === true) this.#restateOvertaken(record.key, nowMs);
       }
     }
     if (this.#vector.advance(origin, claim)) this.#touch("progress");
@@ -274,32 +269,45 @@ export class Replica {
   /**
    * Adopts a record that a rejoining replica offers (rule M2) as a record of this replica's own log. Offered writes that
    * are already here, under whatever version, or that a write here has seen, are left alone; returns whether it adopted.
+   * @param settled records here that the replica which offers knows to be settled
    */
-  adopt(record: WriteRecord, nowMs: number): boolean {
+  adopt(record: WriteRecord, nowMs: number, settled: readonly WriteRecord[] = []): boolean {
     const entry = this.entry(record.key);
-    if (knowsWrite(entry, record)) return false;
-    if (entry !== undefined && [entry.winner, ...entry.siblings].some((known) => covers(known, record)))
-      return false;
-    this.#adoptAs(entry, record, nowMs, true);
+    if (isOutdated(entry, record)) return false;
+    this.#adoptAs(entry, record, nowMs, settled);
     return true;
   }
 
-  #adoptAs(entry: Entry | undefined, record: WriteRecord, nowMs: number, isOffered: boolean): void {
+  /** @param settled undefined when the record came in a log, and was not offered */
+  #adoptAs(
+    entry: Entry | undefined,
+    record: WriteRecord,
+    nowMs: number,
+    settled: readonly WriteRecord[] | undefined,
+  ): void {
     // A record from a clock that ran ahead competes as of now, and its timestamp drags nobody along (rule C5).
     if (record.timestamp <= timestampFromMs(nowMs + CLOCK_DRIFT_MS_MAX)) this.clock.observe(record.timestamp);
-    const nextVersion = (): Version => this.#nextVersion(nowMs);
-    for (const adopted of adoptionsOf(entry, record, this.#horizon, isOffered, nextVersion)) {
-      this.#appendOwn(adopted, nowMs);
-      this.#merge(this.entry(record.key), adopted, nowMs);
-    }
+    const adoptions = adoptionsOf(entry, record, this.#horizon, settled, () => this.#nextVersion(nowMs));
+    for (const adopted of adoptions) this.#state(adopted, nowMs);
+    this.settle(settled ?? [], nowMs);
     this.#restateOvertaken(record.key, nowMs);
+  }
+
+  /** States that records of one key are settled, as one batch. */
+  settle(settled: readonly WriteRecord[], nowMs: number): void {
+    for (const record of settlingsOf(settled, () => this.#nextVersion(nowMs))) this.#state(record, nowMs);
+    const [first] = settled;
+    if (first !== undefined) this.#restateOvertaken(first.key, nowMs);
+  }
+
+  #state(record: WriteRecord, nowMs: number): void {
+    this.#appendOwn(record, nowMs);
+    this.#merge(this.entry(record.key), record, nowMs);
   }
 
   #restateOvertaken(key: KeyText, nowMs: number): void {
     const restated = restateOvertaken(this.entry(key), () => this.#nextVersion(nowMs));
-    if (restated === undefined) return;
-    this.#appendOwn(restated, nowMs);
-    this.#merge(this.entry(key), restated, nowMs);
+    if (restated !== undefined) this.#state(restated, nowMs);
   }
 
   #nextVersion(nowMs: number): Version {
@@ -328,14 +336,7 @@ export class Replica {
   }
 
   #keepMark(nowMs: number): void {
-    const half = (CLOCK_MARK_AHEAD_MS / 2) * TICKS_PER_MS;
-    const last = this.clock.last;
-    if (this.#clockMark - last >= Math.min(half, (MARK_STEP_MS / 2) * TICKS_PER_MS)) return;
-    this.#clockMark = Math.max(
-      last + MARK_STEP_MS * TICKS_PER_MS,
-      timestampFromMs(nowMs + CLOCK_MARK_AHEAD_MS),
-    );
-    this.#touch("progress");
+    if (this.#clockMark.keepAhead(this.clock.last, nowMs)) this.#touch("progress");
   }
 
   /** @param before what {@link entry} says of the record's key */
@@ -464,16 +465,15 @@ export class Replica {
       digest: this.#digest.clone(),
       members: this.#members,
     };
-    this.#inFlightMark = this.#clockMark;
+    this.#clockMark.groupTaken();
     this.#dirty.clear();
     this.#group = new ChangeSet(group.number + 1);
     return group;
   }
-  #inFlightMark: Timestamp = 0;
 
   #encodeProgress(): Uint8Array {
     return encodeProgress({
-      clockMark: this.#clockMark,
+      clockMark: this.#clockMark.pending,
       keys: this.#keys,
       logBytes: this.#logBytes,
       horizon: this.#horizon,
@@ -492,7 +492,7 @@ export class Replica {
     this.#durableVector = done.vector;
     this.#durableDigest = done.digest;
     this.#durableMembers = done.members;
-    this.#durableClockMark = this.#inFlightMark;
+    this.#clockMark.groupDurable();
     return done.group;
   }
 }

@@ -126,6 +126,7 @@ const MESSAGES: MessagesByKind = {
     kind: fc.constant("offer"),
     records,
     branches: versionVectors().map((vector) => new Map(vector.entries())),
+    seen: optional(versionVectors()),
     end: optional(fc.record({ predecessor: replicaIds(), vector: versionVectors() })),
   }),
   adopted: fc.record({ kind: fc.constant("adopted"), through: timestamps() }),

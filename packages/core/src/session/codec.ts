@@ -95,6 +95,7 @@ function writeBody(writer: ByteWriter, message: PeerMessage): void {
     case "offer":
       writeRecords(writer, message.records);
       writeVector(writer, new VersionVector(message.branches));
+      optional(writer, message.seen, (seen) => writeVector(writer, seen));
       optional(writer, message.end, (end) => {
         writer.id(end.predecessor);
         writeVector(writer, end.vector);
@@ -252,11 +253,12 @@ function readFrame(reader: ByteReader): Frame {
 function readOffer(reader: ByteReader): Offer {
   const records = readRecords(reader);
   const branches = new Map(readVector(reader).entries());
+  const seen = maybe(reader, () => readVector(reader));
   const end = maybe(reader, () => {
     const predecessor = reader.id() as ReplicaId;
     return { predecessor, vector: readVector(reader) };
   });
-  return { kind: "offer", records, branches, end };
+  return { kind: "offer", records, branches, seen, end };
 }
 
 function writeRecords(writer: ByteWriter, records: readonly WriteRecord[]): void {

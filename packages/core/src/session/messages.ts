@@ -130,12 +130,14 @@ export interface CopiedSettled {
   /** What the source had when the last of the copy was read. */
   readonly vector: VersionVector;
 }
-/** Records of the replica that the joiner replaces (rule M2), the best of each key first. */
+/** Whole entries of the replica that the joiner replaces (rule M2), the best record of each key first. */
 export interface Offer {
   readonly kind: "offer";
   readonly records: readonly WriteRecord[];
   /** Where the replica that offers holds its records: on which branches of their origins' lives. */
   readonly branches: ReadonlyMap<ReplicaId, Position>;
+  /** What that replica had when the entries were read: what is part of it, and not of its key's entry, is settled. */
+  readonly seen: VersionVector | undefined;
   /** With the last offer: who is replaced, and all that it had. */
   readonly end: { readonly predecessor: ReplicaId; readonly vector: VersionVector } | undefined;
 }

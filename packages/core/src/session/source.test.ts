@@ -64,7 +64,7 @@ const REQUESTS: readonly PeerMessage[] = [
   { kind: "join", abandoned: undefined },
   { kind: "copy", after: undefined },
   { kind: "copy-settled", after: undefined },
-  { kind: "offer", records: [], branches: new Map(), end: undefined },
+  { kind: "offer", records: [], branches: new Map(), seen: undefined, end: undefined },
   { kind: "confirm" },
 ];
 
@@ -130,9 +130,9 @@ describe("a source", () => {
     expect(desk.tell({ kind: "copy", after: undefined })).toEqual(["copied"]);
     expect(desk.tell({ kind: "copy-settled", after: undefined })).toEqual(["copied-settled"]);
     expect(desk.tell({ kind: "want", origin: SELF, after: 0 })).toContain("frame");
-    expect(desk.tell({ kind: "offer", records: [], branches: new Map(), end: undefined })).toContain(
-      "adopted",
-    );
+    expect(
+      desk.tell({ kind: "offer", records: [], branches: new Map(), seen: undefined, end: undefined }),
+    ).toContain("adopted");
     expect(desk.tell({ kind: "confirm" })).toContain("confirmed");
   });
 
@@ -161,7 +161,13 @@ describe("a source", () => {
     desk.greet("joining");
     desk.tell({ kind: "join", abandoned: undefined });
     desk.tell({ kind: "want", origin: SELF, after: 0 });
-    desk.tell({ kind: "offer", records: [], branches: new Map(), end: { predecessor, vector: offered } });
+    desk.tell({
+      kind: "offer",
+      records: [],
+      branches: new Map(),
+      seen: undefined,
+      end: { predecessor, vector: offered },
+    });
     const { members } = desk.lone.replica;
     expect(members.isRemoved(predecessor)).toBe(true);
     expect(members.get(predecessor)?.succession).toMatchObject({ successor: PEER, adopter: SELF, offered });
@@ -173,7 +179,7 @@ describe("a source", () => {
     desk.tell({ kind: "join", abandoned: undefined });
     desk.tell({ kind: "want", origin: SELF, after: 0 });
     const end = { predecessor: SELF, vector: new VersionVector() };
-    desk.tell({ kind: "offer", records: [], branches: new Map(), end });
+    desk.tell({ kind: "offer", records: [], branches: new Map(), seen: undefined, end });
     const { members } = desk.lone.replica;
     expect(members.has(SELF)).toBe(true);
     expect(members.get(SELF)?.succession).toMatchObject({ successor: PEER, adopter: SELF });
@@ -192,7 +198,13 @@ describe("a source", () => {
     desk.greet("joining");
     desk.tell({ kind: "join", abandoned: undefined });
     desk.tell({ kind: "want", origin: SELF, after: 0 });
-    desk.tell({ kind: "offer", records: [], branches: new Map(), end: { predecessor, vector } });
+    desk.tell({
+      kind: "offer",
+      records: [],
+      branches: new Map(),
+      seen: undefined,
+      end: { predecessor, vector },
+    });
     expect(replica.members.isRemoved(ghost)).toBe(true);
     expect(replica.members.get(predecessor)?.succession?.successor).toBe(PEER);
   });

@@ -5,11 +5,13 @@
 import type { KeyText, ReplicaId } from "../ids.ts";
 import { FRAME_BYTES_TARGET } from "../limits.ts";
 import type { Replica } from "../replica/replica.ts";
-import { findStrays, renameStray, withStrays } from "./branches.ts";
+import type { WriteRecord } from "../record.ts";
+import { findStrays, renameStray, type StrayBranches, withStrays } from "./branches.ts";
 import { type Branches, isCovered } from "./coverage.ts";
 import type { Copy, CopySettled, Join, Offer } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import type { CopiedEntries, ReadAhead, Session } from "./session.ts";
+import { byKey, settledBy } from "./settled.ts";
 
 /** Size of one copied chunk. */
 const CHUNK_BYTES = 4 * FRAME_BYTES_TARGET;
@@ -114,10 +116,7 @@ export class Source {
     const strays = findStrays(message.branches, replica.vector, replica.members, this.#offering.values());
     this.#offering.set(joiner, message.branches);
     let adopted = 0;
-    for (const record of message.records) {
-      if (isCovered(record, replica.vector, replica.members, message.branches)) continue;
-      if (replica.adopt(renameStray(record, strays), nowMs)) adopted += 1;
-    }
+    for (const entry of byKey(message.records)) adopted += this.#adopt(entry, message, strays, nowMs);
     const through = replica.tick(nowMs);
     if (message.end !== undefined) {
       const { predecessor, vector } = message.end;
@@ -140,6 +139,24 @@ export class Source {
     this.#outbox.afterDurable(replica.groupNumber, () => {
       if (session.mode === "streaming") this.#outbox.send(session.link, { kind: "adopted", through });
     });
+  }
+
+  /** Adopts of an entry what is not here, and states that what it tells to be settled is. */
+  #adopt(entry: readonly WriteRecord[], message: Offer, strays: StrayBranches, nowMs: number): number {
+    const replica = this.#replica;
+    const [first] = entry;
+    if (first === undefined) return 0;
+    const named = entry.map((record) => renameStray(record, strays));
+    let settled = settledBy(replica.entry(first.key), named, message.seen, strays);
+    let adopted = 0;
+    for (const [index, record] of entry.entries()) {
+      if (isCovered(record, replica.vector, replica.members, message.branches)) continue;
+      if (!replica.adopt(named[index] ?? record, nowMs, settled)) continue;
+      adopted += 1;
+      settled = [];
+    }
+    replica.settle(settled, nowMs);
+    return adopted;
   }
 
   /** The last word before the joiner serves: it is a member like any other from here on, durably. */

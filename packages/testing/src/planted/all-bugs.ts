@@ -1,6 +1,7 @@
 import { CLIENT_BUGS } from "./client-bugs.ts";
 import { CLOCK_AND_CONFLICT_BUGS } from "./clock-and-conflict-bugs.ts";
 import { FORGETTING_BUGS } from "./forgetting-bugs.ts";
+import { MEETING_BUGS } from "./meeting-bugs.ts";
 import { MEMBERSHIP_BUGS } from "./membership-bugs.ts";
 import type { PlantedBug } from "./planted-bug.ts";
 import { STORAGE_BUGS } from "./storage-bugs.ts";
@@ -13,6 +14,7 @@ export const ALL_BUGS: readonly PlantedBug[] = [
   ...STORAGE_BUGS,
   ...STREAMING_BUGS,
   ...FORGETTING_BUGS,
+  ...MEETING_BUGS,
   ...MEMBERSHIP_BUGS,
   ...CLOCK_AND_CONFLICT_BUGS,
   ...CLIENT_BUGS,

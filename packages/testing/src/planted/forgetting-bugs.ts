@@ -162,7 +162,7 @@ export const FORGETTING_BUGS: readonly PlantedBug[] = [
     patches: [
       inCore(
         "replica/replica.ts",
-        "if (rankOf(record) <= this.#horizon && mustRaise(entry, record, this.#horizon) && !knowsWrite(entry, record))",
+        "if (!isSettled && rankOf(record) <= this.#horizon && mustRaise(entry, record, this.#horizon) && !knowsWrite(entry, record))",
         "if (rankOf(record) < 0)",
       ),
     ],

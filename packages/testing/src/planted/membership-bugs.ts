@@ -161,8 +161,8 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
     patches: [
       inCore(
         "host/handover.ts",
-        "for (const record of [winner, ...siblings]) {",
-        "for (const record of [winner, ...siblings].slice(0, 1)) {",
+        "const all = [winner, ...siblings];",
+        "const all = [winner, ...siblings].slice(0, 1);",
       ),
     ],
     hunt: bySimulator("remove", "part-pair", "heal"),
@@ -401,7 +401,7 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
     patches: [
       inCore(
         "host/handover.ts",
-        "new Map([...everythingIn(replica).entries(), [replica.id, own]])",
+        "new Map([...everythingIn(replica.vector, replica.members).entries(), [replica.id, own]])",
         "new Map([...replica.vector.entries(), [replica.id, own]])",
       ),
     ],

@@ -1,6 +1,7 @@
 import { CLOCK_SCENARIOS } from "./clock-scenarios.ts";
 import { COPY_SCENARIOS } from "./copy-scenarios.ts";
 import { FORGETTING_SCENARIOS } from "./forgetting-scenarios.ts";
+import { MEETING_SCENARIOS } from "./meeting-scenarios.ts";
 import { MEMBERSHIP_SCENARIOS } from "./membership-scenarios.ts";
 import type { Scenario } from "./scenario.ts";
 import { STORAGE_SCENARIOS } from "./storage-scenarios.ts";
@@ -13,6 +14,7 @@ export const ALL_SCENARIOS: readonly Scenario[] = [
   ...STORAGE_SCENARIOS,
   ...STREAMING_SCENARIOS,
   ...FORGETTING_SCENARIOS,
+  ...MEETING_SCENARIOS,
   ...MEMBERSHIP_SCENARIOS,
   ...COPY_SCENARIOS,
   ...CLOCK_SCENARIOS,

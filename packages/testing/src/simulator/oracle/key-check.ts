@@ -85,8 +85,8 @@ function checkConflicts(
     if (sibling.isDelete || hasEqualContent(sibling, entry.winner))
       throw new Violation("always-true-conflicts", `${where}: ${describeRecord(sibling)} is listed`);
     const issued = known.records.findLast(({ record }) => isSame(record, sibling));
-    // Who no longer kept the loser could not name it; then its retention ends here soon.
-    const isOver = sibling.timestamp + retentionMs * TICKS_PER_MS <= entry.winner.timestamp;
+    // Who no longer kept the loser could not name it, whatever adopted the two later.
+    const isOver = writtenAt(sibling) + retentionMs * TICKS_PER_MS <= writtenAt(entry.winner);
     // Of three live copies of one directory the names of what two of them share are not told apart: that lists too much.
     if (issued !== undefined && (isOver || allowsForks || isEndedByForgotten(issued, held, known))) {
       shown.add(issued.number);
@@ -108,6 +108,11 @@ function checkConflicts(
       `${where}: ${describeRecord(record)} is a conflict and not listed`,
     );
   }
+}
+
+/** When the author of a record wrote it, by its own clock. */
+function writtenAt({ timestamp, adopted }: WriteRecord): number {
+  return adopted?.timestamp ?? timestamp;
 }
 
 /** Its deadline had passed when others wrote; but they may be forgotten, and who has forgotten them cannot say so. */

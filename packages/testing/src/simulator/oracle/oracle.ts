@@ -1,6 +1,7 @@
 /** Watches a world and judges it against the definitions of the replication rules, with code of its own. */
 import {
   type ChangeSet,
+  type Entry,
   type KeyText,
   type PeerMessage,
   type ReplicaId,
@@ -27,6 +28,10 @@ import { NumberSet } from "./number-set.ts";
 import { type Issued, Registry } from "./registry.ts";
 import { type ProgressView, readSections } from "./sections.ts";
 import { checkSuccession } from "./succession-check.ts";
+
+function isPart({ checksum }: WriteRecord, { winner, siblings }: Entry): boolean {
+  return winner.checksum === checksum || siblings.some((sibling) => sibling.checksum === checksum);
+}
 
 /** What the oracle keeps of a machine. */
 export interface Ledger {
@@ -242,6 +247,12 @@ export class Oracle implements Observer {
         if (earlier !== undefined) this.#forgot([earlier.winner, ...earlier.siblings]);
         continue;
       }
+      if (earlier !== undefined && earlier.siblings.length > 0) {
+        const horizon = state?.progress.horizon ?? held.horizon;
+        this.#forgot(
+          earlier.siblings.filter((s) => s.isDelete && s.timestamp <= horizon && !isPart(s, after)),
+        );
+      }
       for (const record of [after.winner, ...after.siblings])
         this.#accept(machine, held, this.registry.get(record));
     }
@@ -298,7 +309,8 @@ export class Oracle implements Observer {
   #accept(machine: Machine, held: Holdings, issued: Issued): void {
     const replaced = held.accept(issued);
     if (replaced === undefined || replaced.original === issued.original) return;
-    if (replaced.seen.has(issued.number)) {
+    // What a raised write wins over is stated again in the same group: the key is judged when that is durable.
+    if (replaced.seen.has(issued.number) && issued.record.adopted?.raised !== true) {
       throw new Violation(
         "always-gone",
         `${machine.address}: ${describeRecord(issued.record)} beats ${describeRecord(replaced.record)}, whose author had seen it`,

@@ -3,8 +3,11 @@ import {
   type Adoption,
   type KeyText,
   type ReplicaId,
+  settlingChecksum,
   type StartId,
   strayOrigin,
+  type Timestamp,
+  timestampFromMs,
   type WriteRecord,
 } from "@meshkv/core";
 import { Violation } from "../violation.ts";
@@ -49,6 +52,8 @@ export class Registry {
   /** Under the origin that a record has once its directory has turned out to be a copy. */
   readonly #strays = new VersionIndex<Issued>();
   readonly #unnamedStrays: { readonly issued: Issued; readonly start: StartId }[] = [];
+  /** By its name the delete that was first stated to settle a write. */
+  readonly #settling = new VersionIndex<Issued>();
   readonly #told = new VersionIndex<number>();
   readonly #byOrigin = new Map<ReplicaId, Issued[]>();
   readonly #writesOfKey = new Map<KeyText, number>();
@@ -111,8 +116,11 @@ export class Registry {
     }
     this.#checkTold(record);
     const { adopted, key } = record;
-    const source = adopted && this.#named(adopted);
-    if (adopted !== undefined && source === undefined) {
+    const source =
+      adopted &&
+      (this.#named(adopted) ?? this.#settling.get(adopted.timestamp, adopted.origin, adopted.checksum));
+    const settled = source === undefined ? this.#settledBy(record) : undefined;
+    if (adopted !== undefined && source === undefined && settled === undefined) {
       throw new Violation("always-honest", `${versionOf(record)} adopts what nobody issued`);
     }
     const number = source === undefined ? (this.#writesOfKey.get(key) ?? 0) : source.number;
@@ -121,17 +129,36 @@ export class Registry {
       record,
       starts: [start],
       number,
-      seen: source === undefined ? seen : source.seen,
+      seen: source?.seen ?? (settled === undefined ? seen : seenWith(settled)),
       isDurable: false,
       isAcknowledged: false,
       isForgotten: false,
     } as Omit<Issued, "original"> & { original: Issued };
-    issued.original = source === undefined ? issued : source.original;
+    issued.original = (source ?? settled)?.original ?? issued;
+    if (adopted !== undefined && settled !== undefined)
+      this.#settling.set(adopted.timestamp, adopted.origin, adopted.checksum, issued);
     this.#issued.set(record.timestamp, record.origin, record.checksum, issued);
     // Should the directory turn out to be a copy, its writes are adopted under the name of this start.
     this.#unnamedStrays.push({ issued, start });
     this.#insert(issued);
     return issued;
+  }
+
+  /** The write that a delete states to be settled: somebody who had seen it must have written since. */
+  #settledBy({ adopted, isDelete, key, timestamp }: WriteRecord): Issued | undefined {
+    if (adopted === undefined || !isDelete) return undefined;
+    const settled = this.#named({ ...adopted, checksum: settlingChecksum(adopted.checksum) });
+    if (settled === undefined || this.#isSuperseded(settled) || isOverAt(settled, timestamp)) return settled;
+    throw new Violation(
+      "always-honest",
+      `${versionOf(settled.record)} of ${key} is settled, and nobody had seen it`,
+    );
+  }
+
+  #isSuperseded({ number, record }: Issued): boolean {
+    for (const all of this.#byOrigin.values())
+      if (all.some((other) => other.record.key === record.key && other.seen.has(number))) return true;
+    return false;
   }
 
   /** An origin issues in ascending order; copies of one directory, and what was lost, do not keep to it. */
@@ -194,6 +221,17 @@ export class Registry {
   get size(): number {
     return this.#issued.size;
   }
+}
+
+/** Whether the deadline of a write had passed by then. */
+function isOverAt({ record }: Issued, timestamp: Timestamp): boolean {
+  return record.expiresAtMs > 0 && timestampFromMs(record.expiresAtMs) <= timestamp;
+}
+
+function seenWith({ seen, number }: Issued): NumberSet {
+  const all = seen.clone();
+  all.add(number);
+  return all;
 }
 
 function versionOf({ timestamp, origin }: WriteRecord): string {

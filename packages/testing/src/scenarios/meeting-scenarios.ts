@@ -1,0 +1,84 @@
+import type { WiredHost } from "../wired-host.ts";
+import { WiredHosts } from "../wired-hosts.ts";
+import { agree, areMembers, demand, type Scenario } from "./scenario.ts";
+
+/** A replica offers what it has to one of another mesh, and the two lose each other before it has moved. */
+function breakOffRejoin(wired: WiredHosts, mover: WiredHost, source: WiredHost): void {
+  wired.mayDeliver = ({ to, message }) => {
+    if (to !== mover.name || message.kind !== "adopted") return true;
+    wired.cut(mover, source);
+    return false;
+  };
+  wired.dial(mover, source, true);
+  wired.until("the rejoin is given up", () => mover.count("rejoin-failed") > 0, 120_000);
+  wired.mayDeliver = () => true;
+}
+
+/** Two meshes: the replicas of the older one, and a and b, of which a wrote the key. */
+function twoMeshes(...older: readonly string[]): {
+  readonly wired: WiredHosts;
+  readonly sources: readonly WiredHost[];
+  readonly a: WiredHost;
+  readonly b: WiredHost;
+} {
+  const wired = new WiredHosts();
+  const sources = wired.mesh(...older);
+  wired.pass(1000);
+  const [a, b] = wired.mesh("a", "b");
+  demand(a !== undefined && b !== undefined, "both live");
+  a.write({ key: "first" });
+  wired.untilForgotten(a, b);
+  return { wired, sources, a, b };
+}
+
+/** The other replica writes over what the first has written, until the context of what it writes does not name that. */
+function overwrite(wired: WiredHosts, a: WiredHost, b: WiredHost): void {
+  b.write({ key: "second" });
+  wired.untilForgotten(a, b);
+  b.write({ key: "third" });
+  wired.until("a has it, too", () => a.values["key"] === "third");
+}
+
+export const MEETING_SCENARIOS: readonly Scenario[] = [
+  {
+    name: "what-a-mesh-has-forgotten-is-settled-in-the-next",
+    run: () => {
+      const { wired, sources, a, b } = twoMeshes("older");
+      const [older] = sources;
+      demand(older !== undefined, "it lives");
+      breakOffRejoin(wired, a, older);
+      demand("key" in older.values, "what was offered is there, though the rejoin was broken off");
+      overwrite(wired, a, b);
+      wired.heal(a, older);
+      wired.dial(a, older, true);
+      wired.until("the meshes are one", () => areMembers([older, a, b]));
+      wired.until("they agree", () => agree(older, a, b));
+      demand(older.values["key"] === "third", "the latest write has won");
+      for (const host of [older, a, b])
+        demand(host.conflicts("key").length === 0, `${host.name} lists nothing that an author had seen`);
+      wired.untilForgotten(older, a, b);
+    },
+  },
+  {
+    name: "what-was-settled-before-it-arrived-is-no-conflict",
+    run: () => {
+      const { wired, sources, a, b } = twoMeshes("left", "right");
+      const [left, right] = sources;
+      demand(left !== undefined && right !== undefined, "both live");
+      wired.cut(left, right);
+      breakOffRejoin(wired, a, left);
+      overwrite(wired, a, b);
+      wired.dial(a, right, true);
+      wired.until("a and b have moved", () => [a, b].every((host) => host.count("rejoined") > 0));
+      wired.heal(left, right);
+      wired.heal(a, left);
+      const all = [left, right, a, b];
+      // The successor that a gave up counts as a member for a while: they are told by their links.
+      wired.until("the meshes are one", () => all.every((host) => host.linkedPeers.length === 3));
+      wired.until("the latest write has won", () => all.every((host) => host.values["key"] === "third"));
+      wired.pass(1000);
+      for (const host of all)
+        demand(host.conflicts("key").length === 0, `${host.name} lists nothing that an author had seen`);
+    },
+  },
+];
