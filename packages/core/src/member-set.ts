@@ -140,12 +140,14 @@ export class MemberSet {
   }
 
   /**
-   * A set with the notes of all whose place a replica took, one after another, as another mesh has them: it may have
-   * been let in here before, by a process that ended too early, and this mesh may know a ghost in its place.
+   * A set in which all are removed whose place a replica took, one after another, with the notes that another mesh has of
+   * them: it may have been a member here before, or let in by a process that ended too early, and this mesh may wait for
+   * it still, or for a ghost in its place.
    * @param id who moves
    * @param from the members of the mesh that it comes from
+   * @param source who lets it in; of two live copies of one directory it keeps the id of both
    */
-  withAncestry(id: ReplicaId, from: MemberSet): MemberSet {
+  withAncestry(id: ReplicaId, from: MemberSet, source: ReplicaId | undefined): MemberSet {
     const predecessors = new Map<ReplicaId, [ReplicaId, Succession]>();
     for (const [old, { removed, succession }] of from.#members) {
       if (removed && succession !== undefined) predecessors.set(succession.successor, [old, succession]);
@@ -153,7 +155,7 @@ export class MemberSet {
     const notes: [ReplicaId, Succession][] = [];
     for (let next = predecessors.get(id); next !== undefined; next = predecessors.get(next[0])) {
       predecessors.delete(next[1].successor);
-      if (!this.has(next[0])) notes.push(next);
+      if (next[0] !== source) notes.push(next);
     }
     return notes.reduce<MemberSet>((members, note) => members.without(...note), this);
   }

@@ -433,7 +433,7 @@ export class Host {
     if (joiner.phase === "failed") return this.#giveUp(succession, nowMs);
     if (joiner.phase === "offering" && succession.handover === undefined) {
       const { id, members } = this.#active.replica;
-      slot.replica.setMembers(slot.replica.members.withAncestry(id, members));
+      slot.replica.setMembers(slot.replica.members.withAncestry(id, members, joiner.source));
       succession.handover = new Handover({
         old: this.#active.replica,
         oldOutbox: this.#active.outbox,

@@ -90,6 +90,14 @@ describe("a meeting of two members", () => {
     ]);
   });
 
+  it("moves the one that knows itself that it was removed, where each side has removed the other", () => {
+    const knows = hello(A, { members: memberSet([C], [A, B]) });
+    expect(verdicts(knows, hello(B, { members: memberSet([B], [A]) }))).toEqual([
+      "rejoin REMOVED",
+      "refuse REMOVED",
+    ]);
+  });
+
   it("does not make anybody rejoin through one that is itself rejoining", () => {
     const removed = { members: memberSet([A], [B]) };
     expect(verdicts(hello(A, { ...removed, state: "rejoining" }), hello(B))).toEqual([
@@ -205,6 +213,17 @@ describe("replicas of two meshes", () => {
     expect(verdicts(hello(A), twin)).toEqual(["refuse UNAVAILABLE", "rejoin WRONG_MESH"]);
   });
 
+  it("merge the other way round when the one of the older mesh was removed from it, and can let nobody in", () => {
+    const removed = { members: memberSet([B], [A]) };
+    expect(verdicts(hello(A, { ...removed, invited: true }), young())).toEqual([
+      "rejoin REMOVED",
+      "refuse UNAVAILABLE",
+    ]);
+    const both = young({ invited: true, members: memberSet([A], [B]) });
+    expect(verdicts(hello(A, removed), both)).toEqual(["refuse UNAVAILABLE", "rejoin WRONG_MESH"]);
+    expect(verdicts(hello(A, removed), young())).toEqual(["refuse WRONG_MESH", "refuse WRONG_MESH"]);
+  });
+
   it("part when nobody was, or when the names differ", () => {
     expect(verdicts(hello(A), young())).toEqual(["refuse WRONG_MESH", "refuse WRONG_MESH"]);
     const other = young({ mesh: { name: "other", createdAt: 6, founder: B }, invited: true });
@@ -229,6 +248,11 @@ describe("a joiner", () => {
     ]);
     const other = { ...joining(), replicaId: A, starts: starts([S1, 0]) };
     expect(verdicts(other, joining())).toEqual(["refuse UNAVAILABLE", "refuse UNAVAILABLE"]);
+  });
+
+  it("is not let in by a replica that was removed itself", () => {
+    const removed = hello(A, { members: memberSet([C], [A]) });
+    expect(verdicts(removed, joining())).toEqual(["refuse REMOVED", "refuse REMOVED"]);
   });
 
   it("that was dropped starts afresh", () => {

@@ -93,22 +93,33 @@ function judgeJoin(mine: Hello, theirs: Hello): Verdict {
   const source = mine.state === "joining" ? theirs : mine;
   const joiner = source === mine ? theirs : mine;
   if (source.state !== "ready") return refuse("UNAVAILABLE", "the peer is itself joining; try again");
+  if (isOut(source)) return refuse("REMOVED", "the peer itself was removed from its mesh");
   if (source.members.isRemoved(joiner.replicaId)) {
     return refuse("REMOVED", `joining replica ${joiner.replicaId} was dropped; it starts afresh`);
   }
   return { kind: "join" };
 }
 
-/** Rule M3: the younger mesh moves into the older, if an operator brought them together. */
+/** Rule M3: the younger mesh moves into the older, if an operator brought them together; and whoever is of no mesh any more. */
 function judgeMeshes(mine: Hello, theirs: Hello): Verdict {
   if (!mine.invited && !theirs.invited) {
     return refuse("WRONG_MESH", `peers of two meshes named "${mine.mesh.name}" that nobody brought together`);
+  }
+  const [isMineOut, isTheirsOut] = [mine, theirs].map(isOut);
+  if (isMineOut !== isTheirsOut) {
+    const message = "who was removed from its own mesh moves, and lets nobody in there";
+    return isMineOut === true ? rejoin(theirs, "REMOVED", message) : refuse("UNAVAILABLE", message);
   }
   const message = `the mesh that was founded first stays`;
   return compareMeshes(mine.mesh, theirs.mesh) > 0
     ? rejoin(theirs, "WRONG_MESH", message)
     : // Nothing is wrong: in a moment the other comes back as one of this mesh.
       refuse("UNAVAILABLE", message);
+}
+
+/** Whether a replica knows itself that it was removed. */
+function isOut({ members, replicaId }: Hello): boolean {
+  return members.isRemoved(replicaId);
 }
 
 interface Mover {
@@ -128,8 +139,10 @@ function whoIsRemoved(a: Hello, b: Hello): Mover | undefined {
   if (!aOut && !bOut) return undefined;
   let out = aOut ? a : b;
   if (aOut && bOut) {
-    // Each side has removed the other: the side with more members stays, then the smaller id.
-    const difference = a.members.current().length - b.members.current().length;
+    // Each side has removed the other: the side with more members stays, then the smaller id; but who knows itself that
+    // it was removed can let nobody in.
+    const known = Number(isOut(b)) - Number(isOut(a));
+    const difference = known || a.members.current().length - b.members.current().length;
     out = difference !== 0 ? (difference < 0 ? a : b) : a.replicaId < b.replicaId ? b : a;
   }
   return {

@@ -15,6 +15,24 @@ function refusals(wired: WiredHosts): string[] {
   return wired.delivered.flatMap(({ message }) => (message.kind === "refuse" ? message.code : []));
 }
 
+describe("a replica that was removed", () => {
+  it("forgets nothing more: its members do not wait for it", () => {
+    const wired = new WiredHosts();
+    const [a, b] = wired.mesh("a", "b") as [WiredHost, WiredHost];
+    wired.cut(a, b);
+    const { id, members, horizon } = a.replica;
+    b.write({ other: "1" });
+    wired.pass(500);
+    // It hears of its removal, and of what the others have by now, and not their writes.
+    a.host.active.peering.knowledge.learn(b.replica.id, b.replica.durableVector, [id]);
+    a.host.change(wired.nowMs, ({ replica }) => replica.setMembers(members.without(id)));
+    wired.pass(3000);
+    expect(a.replica.horizon).toBe(horizon);
+    for (const [origin, floor] of a.replica.floors)
+      expect(floor).toBeLessThanOrEqual(a.replica.vector.get(origin));
+  });
+});
+
 describe("a mesh of three", () => {
   it("sends each record over each link once", () => {
     const wired = new WiredHosts();

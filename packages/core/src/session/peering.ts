@@ -371,7 +371,8 @@ export class Peering {
   }
 
   #forget(nowMs: number): void {
-    if (this.rejoining) return;
+    // The members do not wait for one that was removed: what they have forgotten, it may lack.
+    if (this.rejoining || this.replica.members.isRemoved(this.replica.id)) return;
     this.#bound = computeHorizon(this.replica.members, (member) => this.knowledgeOf(member));
     this.#forgetting.advance(this.#bound?.timestamp ?? 0, (member) => this.knowledgeOf(member), nowMs);
   }

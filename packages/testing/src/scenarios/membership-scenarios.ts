@@ -15,6 +15,13 @@ function remove(wired: WiredHosts, host: WiredHost, member: ReplicaId, force: bo
   return answer;
 }
 
+/** A host has to rejoin through another, whatever the reason. */
+function rejoin(wired: WiredHosts, host: WiredHost, through: WiredHost): void {
+  const action = { kind: "rejoin", address: through.name, code: "REMOVED", message: "a story" } as const;
+  host.host.change(wired.nowMs, ({ outbox }) => outbox.push(action));
+  wired.collect(host);
+}
+
 /** b is restored from an image, and may write a while before it is met. */
 function restore(write: (b: WiredHost, wired: WiredHosts) => void): void {
   const wired = new WiredHosts();
@@ -181,18 +188,8 @@ export const MEMBERSHIP_SCENARIOS: readonly Scenario[] = [
       const [a, b] = wired.mesh("a", "b");
       if (a === undefined || b === undefined) return;
       b.write({ key: "1" });
-      const rejoin = (host: WiredHost, through: WiredHost): void => {
-        const action = {
-          kind: "rejoin",
-          address: through.name,
-          code: "REMOVED",
-          message: "a story",
-        } as const;
-        host.host.change(wired.nowMs, ({ outbox }) => outbox.push(action));
-        wired.collect(host);
-      };
-      rejoin(a, b);
-      rejoin(b, a);
+      rejoin(wired, a, b);
+      rejoin(wired, b, a);
       wired.settle();
       wired.until(
         "neither waits for the other",
@@ -235,6 +232,53 @@ export const MEMBERSHIP_SCENARIOS: readonly Scenario[] = [
       }
       wired.until("three are members, and no ghost", () => areMembers([older, middle, young]));
       demand(agree(older, middle, young) && older.values["key"] === "1", "no write is lost");
+    },
+  },
+  {
+    name: "who-left-for-another-mesh-and-comes-back-is-one-member",
+    run: () => {
+      const wired = new WiredHosts();
+      const [a, b] = wired.mesh("a", "b");
+      if (a === undefined || b === undefined) return;
+      const young = wired.start("young");
+      b.write({ key: "1" });
+      wired.pass(500);
+      const { id } = b.replica;
+      wired.cut(a, b);
+      rejoin(wired, b, young);
+      wired.until("it is of another mesh", () => areMembers([b, young]));
+      demand(a.replica.members.has(id), "its mesh waits for it");
+      wired.heal(a, b);
+      for (const host of [b, young]) {
+        const left = host.replica.id;
+        wired.dial(host, a, true);
+        wired.until("it is of the older mesh", () => host.replica.id !== left);
+      }
+      wired.until("each counts once", () => areMembers([a, b, young]));
+      demand(agree(a, b, young) && a.values["key"] === "1", "no write is lost");
+    },
+  },
+  {
+    name: "who-was-removed-and-is-left-alone-moves-into-a-younger-mesh",
+    run: () => {
+      const wired = new WiredHosts();
+      const [a, b] = wired.mesh("a", "b");
+      if (a === undefined || b === undefined) return;
+      b.write({ old: "1" });
+      wired.pass(500);
+      const { id } = b.replica;
+      // a removed it, told it so, and is gone for good.
+      const removed = a.replica.members.without(id);
+      wired.stop(a);
+      b.host.change(wired.nowMs, ({ replica }) => replica.setMembers(removed));
+      wired.pass(500);
+      const young = wired.start("young");
+      young.write({ young: "2" });
+      wired.dial(young, b, true);
+      wired.until("it is of the younger mesh", () => areMembers([b, young]));
+      wired.until("they agree", () => agree(b, young));
+      demand(b.values["old"] === "1" && b.values["young"] === "2", "no write is lost");
+      demand(young.count("rejoined") === 0, "the younger mesh stays");
     },
   },
   {
