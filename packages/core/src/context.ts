@@ -49,12 +49,18 @@ export function writeContext(writer: ByteWriter, context: Context): void {
 
 export function readContext(reader: ByteReader): Context {
   const count = reader.count(16);
-  const context: Version[] = [];
-  for (let index = 0; index < count; index += 1) {
-    const origin = reader.id() as ReplicaId;
-    const last = context.at(-1);
-    if (last !== undefined && last.origin >= origin) throw new FormatError("context not sorted");
-    context.push({ origin, timestamp: reader.u64() });
+  if (count === 0) return EMPTY_CONTEXT;
+  // Most contexts name one version, and an array that grows takes room for many.
+  const context: Version[] = [readVersion(reader)];
+  for (let index = 1; index < count; index += 1) {
+    const next = readVersion(reader);
+    if (context[index - 1]!.origin >= next.origin) throw new FormatError("context not sorted");
+    context.push(next);
   }
   return context;
+}
+
+function readVersion(reader: ByteReader): Version {
+  const origin = reader.id() as ReplicaId;
+  return { origin, timestamp: reader.u64() };
 }

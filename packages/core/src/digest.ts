@@ -143,8 +143,16 @@ export function hashRecord(
 /** The bucket of a key. */
 export function digestBucket(key: KeyText): number {
   putKey(key);
-  return murmur3(key.length, 0, BUCKET_SCRATCH) % DIGEST_BUCKETS;
+  if (key !== lastKey) {
+    lastBucket = murmur3(key.length, 0, BUCKET_SCRATCH) % DIGEST_BUCKETS;
+    lastKey = key;
+  }
+  return lastBucket;
 }
+
+/** A write takes one version of a key out and counts another one in. */
+let lastKey = "" as KeyText;
+let lastBucket = 0;
 
 const BUCKET_SCRATCH = new Uint32Array(LANES);
 const PAIR_SEED = 0x6d657368;

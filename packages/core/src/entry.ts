@@ -67,25 +67,31 @@ export function hasSameContent(a: WriteRecord, b: WriteRecord): boolean {
   return true;
 }
 
-/** Bytes that {@link encodeEntry} writes. */
+/** Bytes that an encoded entry takes. */
 export function entryBytes({ winner, siblings }: Entry): number {
   let bytes = 1 + varintBytes(siblings.length) + winner.bytes.length;
   for (const sibling of siblings) bytes += varintBytes(sibling.bytes.length) + sibling.bytes.length;
   return bytes;
 }
 
-/**
- * Encodes an entry; see the grammar above.
- * @param target where to: as many bytes as {@link entryBytes} says
- */
-export function encodeEntry(
-  entry: Entry,
-  target: Uint8Array = new Uint8Array(entryBytes(entry)),
-): Uint8Array {
-  const { winner, siblings } = entry;
-  const writer = new ByteWriter(target).u8(FORMAT).varint(siblings.length);
+/** Encodes an entry; see the grammar above. */
+export function encodeEntry(entry: Entry): Uint8Array {
+  const bytes = new Uint8Array(entryBytes(entry));
+  putEntry(bytes, 0, entry);
+  return bytes;
+}
+
+/** Writes an encoded entry from an offset on, where there is room for what {@link entryBytes} says. */
+export function putEntry(target: Uint8Array, at: number, { winner, siblings }: Entry): void {
+  if (siblings.length === 0) {
+    target[at] = FORMAT;
+    target[at + 1] = 0;
+    target.set(winner.bytes, at + 2);
+    return;
+  }
+  const writer = new ByteWriter(target.subarray(at)).u8(FORMAT).varint(siblings.length);
   for (const sibling of siblings) writer.blob(sibling.bytes);
-  return writer.raw(winner.bytes).finish();
+  writer.raw(winner.bytes);
 }
 
 /** Decodes an entry and checks every checksum in it; throws FormatError. */
@@ -98,6 +104,12 @@ export function decodeEntry(bytes: Uint8Array): Entry {
  * again, and the records are copies.
  */
 export function decodeKeptEntry(bytes: Uint8Array, start: number, end: number, key: KeyText): Entry {
+  // Nearly all entries are one record, and a write begins with reading one: no view is made of what is copied.
+  if (bytes[start] === FORMAT && bytes[start + 1] === 0) {
+    const copy = COPIES.allocate(end - start - 2);
+    for (let index = 0; index < copy.length; index += 1) copy[index] = bytes[start + 2 + index]!;
+    return { winner: decodeKeptRecord(copy, key), siblings: NO_SIBLINGS };
+  }
   return readEntry(new ByteReader(bytes, start, end), (reader, count) =>
     decodeKeptRecord(copyOf(reader.raw(count)), key),
   );

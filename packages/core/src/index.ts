@@ -20,6 +20,7 @@ export {
   entryBytes,
   hasSameContent,
   isLive,
+  putEntry,
 } from "./entry.ts";
 export { ERROR_CODES, type ErrorCode, MeshkvError } from "./error-code.ts";
 export { Host, type HostConfig, type HostEnvironment } from "./host/host.ts";

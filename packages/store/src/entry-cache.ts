@@ -8,11 +8,11 @@
  */
 import {
   decodeKeptEntry,
-  encodeEntry,
   type Entry,
   entryBytes,
   invariant,
   type KeyText,
+  putEntry,
   putKeyText,
 } from "@meshkv/core";
 
@@ -143,8 +143,7 @@ export class EntryCache {
     const at = this.#offsetIn(place);
     words[at + ENTRY_BYTES] = length;
     if (entry === undefined) return;
-    const start = (at + HEAD_WORDS) * 4 + key.length;
-    encodeEntry(entry, bytes.subarray(start, start + length));
+    putEntry(bytes, (at + HEAD_WORDS) * 4 + key.length, entry);
   }
 
   /** Forgets a key. */

@@ -25,8 +25,8 @@ import { type ListRequest, type ListResult, rangeOfList, readList } from "./list
 import { plain, readRows, STEP_BYTES } from "./read-rows.ts";
 import { readTable, type TableReading } from "./read-table.ts";
 import { CURRENT_GENERATION, encodeCurrentGeneration } from "./root-rows.ts";
-import { RowArena } from "./row-arena.ts";
 import { entryRow, keyOfRow, rootRow, TABLE, tableEnd, type TableLetter, tableStart } from "./row-keys.ts";
+import { RowScratch } from "./row-scratch.ts";
 import { DamagedRowError, decodeEntryRow, decodeRow, rangeOf, readScan } from "./scan.ts";
 
 /** A stored row that is not what was written. It is never served. */
@@ -66,7 +66,7 @@ export class Generation implements Table {
   readonly #cache: EntryCache;
   readonly #counts = new EntryCounts();
   readonly #told = new Set<string>();
-  readonly #arena = new RowArena();
+  readonly #rowMemory = { keys: new RowScratch(), values: new RowScratch() };
   #underWay: ChangeSet | undefined;
   #waiting: (() => void)[] = [];
 
@@ -254,7 +254,7 @@ export class Generation implements Table {
       if (admission !== undefined) await admission;
       const batch = engine.batch();
       try {
-        putGroup(batch, this.number, changeSet, this.#arena);
+        putGroup(batch, this.number, changeSet, this.#rowMemory);
         if (switchTo !== undefined) {
           batch.put(rootRow(CURRENT_GENERATION), encodeCurrentGeneration(this.number));
           for (const name of switchTo.drop) batch.del(rootRow(name));

@@ -5,14 +5,14 @@ import {
   type ChangeSet,
   crc32c,
   decodeRecord,
-  encodeEntry,
   type Entry,
   entryBytes,
   FormatError,
+  putEntry,
   type SettledConflict,
 } from "@meshkv/core";
 import type { EngineBatch } from "./engine.ts";
-import type { RowArena } from "./row-arena.ts";
+import type { RowScratch } from "./row-scratch.ts";
 import {
   conflictedRow,
   entryRow,
@@ -25,19 +25,29 @@ import {
 
 const EMPTY = new Uint8Array(0);
 
+/** Where rows are written before the batch copies them. */
+export interface RowMemory {
+  readonly keys: RowScratch;
+  readonly values: RowScratch;
+}
+
 /**
  * Adds a group's rows to a batch. Expiry rows and conflict markers follow from the difference between what an entry
  * was and what it becomes, so `before` must be the durable state.
  */
-export function putGroup(batch: EngineBatch, generation: number, group: ChangeSet, arena: RowArena): void {
-  const { allocate } = arena;
-  arena.reset();
+export function putGroup(batch: EngineBatch, generation: number, group: ChangeSet, memory: RowMemory): void {
+  const { allocate } = memory.keys;
   for (const { expiresAtMs, key } of group.staleExpiries)
     batch.del(expiryRow(generation, expiresAtMs, key, allocate));
   for (const [key, { before, after }] of group.entries) {
     const row = entryRow(generation, key, allocate);
-    if (after === undefined) batch.del(row);
-    else batch.put(row, encodeEntry(after, allocate(entryBytes(after))));
+    if (after === undefined) {
+      batch.del(row);
+    } else {
+      const value = memory.values.allocate(entryBytes(after));
+      putEntry(value, 0, after);
+      batch.put(row, value);
+    }
     const deadlineBefore = before?.winner.expiresAtMs ?? 0;
     const deadlineAfter = after?.winner.expiresAtMs ?? 0;
     if (deadlineBefore !== deadlineAfter && deadlineBefore > 0) {

@@ -197,11 +197,11 @@ export class Replica {
     return this.#ownPositions.at(this.#identity.starts, timestamp);
   }
 
-  /** Writes a batch as one atomic unit and returns its records (rules W1, W3, W6). */
-  write(writes: readonly Write[], nowMs: number): readonly WriteRecord[] {
+  /** Writes a batch as one atomic unit (rules W1, W3, W6). `first`: its first key's {@link entry}, where known. */
+  write(writes: readonly Write[], nowMs: number, first?: Entry): readonly WriteRecord[] {
     const last = writes.length - 1;
     return writes.map(({ key, value, expiresAtMs }, index) => {
-      const entry = this.entry(key);
+      const entry = index === 0 && first !== undefined ? first : this.entry(key);
       const record = makeRecord({
         timestamp: this.clock.tick(nowMs),
         origin: this.id,

@@ -327,7 +327,10 @@ export class Peering {
 
   /** A group with these records became durable: everything that waited for it goes on. */
   durable(records: readonly WriteRecord[], nowMs: number): void {
-    this.#recent.add(records, this.replica.durableVector, this.replica.floors);
+    const { members, durableVector, floors } = this.replica;
+    // Who is alone has nobody to send it to: a member that comes later begins with the tables.
+    if (members.current().length > 1) this.#recent.add(records, durableVector, floors);
+    else this.#recent.clear(durableVector);
     this.#joiner?.durable();
     for (const session of this.sessions) this.#sender.pump(session, nowMs);
   }

@@ -79,6 +79,13 @@ export class RecentLog {
     while (this.#bytes > this.#bytesMax) this.#dropOldest();
   }
 
+  /** Forgets everything: what becomes durable up to here nobody is there to be sent. */
+  clear(durable: VersionVector): void {
+    this.#durable = durable;
+    if (this.#stretches.size > 0) this.#stretches.clear();
+    this.#bytes = 0;
+  }
+
   /** Drops the oldest batch of the origin whose oldest record is the oldest of all. */
   #dropOldest(): void {
     let oldest: Stretch | undefined;

@@ -53,7 +53,9 @@ export class PipelineFlow {
 
   #finished(replyBytes: number, requestBytes: number): void {
     this.#bytes += replyBytes - requestBytes;
-    this.#wakeSender?.();
+    if (this.#wakeSender === undefined) return;
+    this.#wakeSender();
+    this.#wakeSender = undefined;
   }
 
   /** Nothing more comes. */

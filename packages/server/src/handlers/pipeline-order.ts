@@ -4,15 +4,25 @@
  * writes that readers do not see yet.
  */
 import type { KeyText } from "@meshkv/core";
-import type { CommitTicket } from "./local-replica.ts";
+
+/** Writes that become durable together. */
+interface UnseenGroup {
+  readonly durable: Promise<void>;
+  /** Resolves when readers see them; never rejects. */
+  readonly seen: Promise<void>;
+  readonly keys: Set<KeyText>;
+}
 
 export class PipelineOrder {
   /** The last operation of a key that runs by itself. */
   readonly #tails = new Map<KeyText, Promise<void>>();
-  /** The last write of a key that is not durable yet. */
-  readonly #writing = new Map<KeyText, CommitTicket>();
+  /**
+   * Groups whose writes are not durable yet: two or three. Each has keys of its own, which go away with it. A map in which
+   * keys come and go makes a new table every so often, to which the old one leads: once one table is in the old space of
+   * the heap, all that follow get there, with all that was under way, and only a full collection frees them.
+   */
+  #unseen: readonly UnseenGroup[] = [];
   readonly #running = new Set<Promise<void>>();
-  #lastTicket: CommitTicket | undefined;
 
   /** Whether a write of these keys may be accepted now. */
   mayWrite(keys: readonly KeyText[]): boolean {
@@ -22,7 +32,9 @@ export class PipelineOrder {
 
   /** Whether a key may be read now. */
   mayRead(key: KeyText): boolean {
-    return !this.#tails.has(key) && !this.#writing.has(key);
+    if (this.#tails.has(key)) return false;
+    for (const { keys } of this.#unseen) if (keys.has(key)) return false;
+    return true;
   }
 
   /** Whether operations run by themselves. */
@@ -30,15 +42,23 @@ export class PipelineOrder {
     return this.#running.size > 0;
   }
 
-  /** A write was accepted: until it is durable nobody sees it. */
-  wrote(keys: readonly KeyText[], ticket: CommitTicket): void {
-    this.#lastTicket = ticket;
-    for (const key of keys) this.#writing.set(key, ticket);
+  /**
+   * A write was accepted: nobody sees it yet.
+   * @param durable settles when it is durable, or has failed; the same for all writes of a commit group
+   */
+  wrote(keys: readonly KeyText[], durable: Promise<void>): void {
+    const last = this.#unseen.at(-1);
+    const group = last?.durable === durable ? last : this.#begin(durable);
+    for (const key of keys) group.keys.add(key);
   }
 
-  /** The write is durable, or has failed. */
-  settled(keys: readonly KeyText[], ticket: CommitTicket): void {
-    for (const key of keys) if (this.#writing.get(key) === ticket) this.#writing.delete(key);
+  #begin(durable: Promise<void>): UnseenGroup {
+    const forget = (): void => {
+      this.#unseen = this.#unseen.filter((other) => other !== group);
+    };
+    const group: UnseenGroup = { durable, seen: durable.then(forget, forget), keys: new Set() };
+    this.#unseen = [...this.#unseen, group];
+    return group;
   }
 
   /** Runs an operation when everything before it that concerns its keys is done. `work` never rejects. */
@@ -47,8 +67,7 @@ export class PipelineOrder {
     for (const key of keys) {
       const tail = this.#tails.get(key);
       if (tail !== undefined) before.push(tail);
-      const ticket = this.#writing.get(key);
-      if (ticket !== undefined) before.push(ticket.durable.catch(() => undefined));
+      for (const group of this.#unseen) if (group.keys.has(key)) before.push(group.seen);
     }
     const done = Promise.all(before)
       .then(work)
@@ -63,6 +82,6 @@ export class PipelineOrder {
   /** Resolves when everything that was begun is done, or at least to be seen. */
   async quiet(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
-    await this.#lastTicket?.durable.catch(() => undefined);
+    await Promise.all(this.#unseen.map(({ seen }) => seen));
   }
 }

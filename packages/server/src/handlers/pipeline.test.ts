@@ -282,6 +282,13 @@ describe("a pipeline", () => {
 });
 
 describe("a caller that takes nothing", () => {
+  it("shows a list what was written before it, although a retry of an older write came between", async () => {
+    const older = { requestId: "one" };
+    await run([set(1, "older", "1", older)]);
+    const results = await run([set(2, "k", "2"), set(3, "older", "1", older), list(4)]);
+    expect(shownBy(results.get(4))).toEqual(["k=2", "older=1"]);
+  });
+
   it("is read no further than what may wait", async () => {
     let sent = 0;
     async function* endless(): AsyncGenerator<PipelineRequest> {

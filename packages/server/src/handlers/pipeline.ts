@@ -58,7 +58,6 @@ interface Accepted {
   readonly plan: WritePlan;
   readonly session: CallSession;
   readonly ticket: CommitTicket;
-  readonly keys: readonly KeyText[];
   readonly bytes: number;
 }
 
@@ -220,8 +219,8 @@ class PipelineStream {
     const ticket = turn.commit(plan.writes, plan.mark);
     this.flow.begin(bytes);
     this.#open += 1;
-    this.#order.wrote(keys, ticket);
-    this.#accepted.push({ operation, kind, plan, session, ticket, keys, bytes });
+    this.#order.wrote(keys, ticket.durable);
+    this.#accepted.push({ operation, kind, plan, session, ticket, bytes });
   }
 
   /** Answers the writes of a turn. Those that nobody else has to acknowledge are answered together. */
@@ -259,22 +258,16 @@ class PipelineStream {
       (outcome) => this.#answer(write, outcome),
       (error: unknown) => this.#refuse(write, error),
     );
-    write.ticket.durable.then(
-      () => this.#order.settled(write.keys, write.ticket),
-      () => this.#order.settled(write.keys, write.ticket),
-    );
   }
 
   #answer(write: Accepted, outcome: WriteOutcome): void {
-    const { operation, kind, session, keys, ticket, bytes } = write;
-    if (outcome.replicas > 0) this.#order.settled(keys, ticket);
+    const { operation, kind, session, bytes } = write;
     session.written(outcome.versions, outcome.replicas > 0);
     this.#finish(operation, resultOf(kind, outcome, session.text()), bytes);
     this.#ended();
   }
 
-  #refuse({ operation, keys, ticket, session, bytes }: Accepted, error: unknown): void {
-    this.#order.settled(keys, ticket);
+  #refuse({ operation, session, bytes }: Accepted, error: unknown): void {
     this.#failed(operation, session.failed(error), bytes);
     this.#ended();
   }

@@ -138,16 +138,19 @@ class Turn implements WriteTurn {
     const known = request === undefined ? undefined : this.#requests.find(request, nowMs);
     if (known !== undefined) return known;
     invariant(!this.#run.host.isFrozen, "writes wait while a successor takes over");
+    const [first] = writes;
+    const entry = first === undefined ? undefined : replica.entry(first.key);
     const existed = writes.map((write, index) =>
-      checkCondition(replica.entry(write.key), write, index, nowMs),
+      checkCondition(index === 0 ? entry : replica.entry(write.key), write, index, nowMs),
     );
-    const records = replica.write(writes, nowMs);
-    const versions = records.map(({ timestamp, origin }): Version => ({ timestamp, origin }));
+    const records = replica.write(writes, nowMs, entry);
     if (this.#durable === undefined) {
       this.#durable = this.#run.durable(generation, replica.groupNumber);
       // Whoever waits hears of a failure; of a relaxed write nobody does.
       this.#durable.catch(() => undefined);
     }
+    // Not the records themselves: nobody who holds a ticket is to keep them alive.
+    const versions = records.map(({ timestamp, origin }): Version => ({ timestamp, origin }));
     const ticket: CommitTicket = {
       versions,
       existed,

@@ -62,22 +62,22 @@ class Meter implements OperationMeter {
 
 /** The meters of one server. */
 export class OperationMeters {
-  readonly #meters = new Map<string, Meter>();
+  readonly #meters = { grpc: new Map<string, Meter>(), http: new Map<string, Meter>() };
 
   /** The meter of a kind of operation; always the same. Both names are of letters, digits and hyphens. */
   meter(door: Door, operation: string): OperationMeter {
-    const name = `${door} ${operation}`;
-    let meter = this.#meters.get(name);
+    const meters = this.#meters[door];
+    let meter = meters.get(operation);
     if (meter === undefined) {
       meter = new Meter(door, operation);
-      this.#meters.set(name, meter);
+      meters.set(operation, meter);
     }
     return meter;
   }
 
   /** All counts, in the text format of Prometheus. */
   text(): string {
-    const meters = [...this.#meters.values()];
+    const meters = [...this.#meters.grpc.values(), ...this.#meters.http.values()];
     return [
       `# HELP ${TOTAL} Operations of clients, by door, kind and result (OK or the code of the error); those of pipelines too.`,
       `# TYPE ${TOTAL} counter`,
