@@ -271,11 +271,6 @@ export class ByteReader {
     return this.#bytes.subarray(at, at + count);
   }
 
-  /** Passes over bytes that have their length before them. */
-  skipBlob(): void {
-    this.#take(this.varint());
-  }
-
   /** A view of bytes that have their length before them. */
   blob(): Uint8Array {
     return this.raw(this.varint());
@@ -286,6 +281,17 @@ export class ByteReader {
     const length = this.varint();
     const at = this.#take(length);
     return keyTextWithin(this.#bytes, at, at + length);
+  }
+
+  /** Reads a key, and says whether it is this one: no text is made of it. */
+  isKey(key: KeyText): boolean {
+    const length = this.varint();
+    const at = this.#take(length);
+    if (length !== key.length) return false;
+    for (let index = 0; index < length; index += 1) {
+      if (this.#bytes[at + index] !== key.charCodeAt(index)) return false;
+    }
+    return true;
   }
 
   /** Text as {@link ByteWriter.text} wrote it. */

@@ -94,9 +94,18 @@ export function putEntry(target: Uint8Array, at: number, { winner, siblings }: E
   writer.raw(winner.bytes);
 }
 
-/** Decodes an entry and checks every checksum in it; throws FormatError. */
-export function decodeEntry(bytes: Uint8Array): Entry {
-  return readEntry(new ByteReader(bytes), readChecked);
+/**
+ * Decodes an entry and checks every checksum in it; throws FormatError.
+ * @param key whose entry it has to be; undefined: anybody's
+ */
+export function decodeEntry(bytes: Uint8Array, key?: KeyText): Entry {
+  // Nearly all entries are one record. The view is a plain one, whatever `bytes` is.
+  if (bytes[0] === FORMAT && bytes[1] === 0) {
+    const record = new Uint8Array(bytes.buffer, bytes.byteOffset + 2, bytes.length - 2);
+    return { winner: decodeRecord(record, key), siblings: NO_SIBLINGS };
+  }
+  const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+  return readEntry(new ByteReader(plain), (reader, count) => decodeRecord(reader.raw(count), key));
 }
 
 /**
@@ -122,10 +131,6 @@ function copyOf(bytes: Uint8Array): Uint8Array {
   const copy = COPIES.allocate(bytes.length);
   copy.set(bytes);
   return copy;
-}
-
-function readChecked(reader: ByteReader, count: number): WriteRecord {
-  return decodeRecord(reader.raw(count));
 }
 
 function readEntry(

@@ -155,12 +155,15 @@ function isAscending(context: Context): boolean {
   return true;
 }
 
-/** Decodes a record and checks its checksum; throws {@link FormatError} when anything is amiss. Keeps a view of `bytes`. */
-export function decodeRecord(bytes: Uint8Array): WriteRecord {
+/**
+ * Decodes a record and checks its checksum; throws {@link FormatError} when anything is amiss. Keeps a view of `bytes`.
+ * @param key whose record it has to be; undefined: anybody's
+ */
+export function decodeRecord(bytes: Uint8Array, key?: KeyText): WriteRecord {
   const reader = new ByteReader(bytes);
   const checksum = reader.u32();
   if (crc32c(bytes, 4) !== checksum) throw new FormatError("record checksum does not match");
-  return readRecord(bytes, reader, checksum, undefined);
+  return readRecord(bytes, reader, checksum, key);
 }
 
 /** Decodes a record that this process has checked before, and of which it knows the key. */
@@ -169,7 +172,7 @@ export function decodeKeptRecord(bytes: Uint8Array, key: KeyText): WriteRecord {
   return readRecord(bytes, reader, reader.u32(), key);
 }
 
-/** @param knownKey the key, where it is known; else it is read */
+/** @param knownKey the key, where it is known: another one is refused; else it is read */
 function readRecord(
   bytes: Uint8Array,
   reader: ByteReader,
@@ -196,7 +199,7 @@ function readRecord(
   const expiresAtMs = (flags & EXPIRES) === 0 ? 0 : reader.u64();
   const context = (flags & HAS_CONTEXT) === 0 ? EMPTY_CONTEXT : readContext(reader);
   const key = knownKey ?? reader.key();
-  if (knownKey !== undefined) reader.skipBlob();
+  if (knownKey !== undefined && !reader.isKey(knownKey)) throw new FormatError("lies under another key");
   const value = reader.raw(reader.remaining);
   const isDelete = (flags & DELETE) !== 0;
   if (isDelete && (value.length > 0 || expiresAtMs > 0)) throw new FormatError("delete with a value");

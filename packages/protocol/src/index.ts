@@ -37,13 +37,19 @@ export {
 } from "./grpc-status.ts";
 export { type MethodCodec, methodCodec } from "./method-codec.ts";
 export { mergeSessionTokens } from "./session-text.ts";
-export { decodeGetRequest, decodePipelineRequest, decodeSetRequest } from "./hot/decode-request.ts";
+export {
+  decodeGetRequest,
+  decodeListRequest,
+  decodePipelineRequest,
+  decodeSetRequest,
+} from "./hot/decode-request.ts";
 export {
   encodeGetResponse,
   encodeSetResponse,
   type ReadResult,
   type SetResult,
 } from "./hot/encode-reply.ts";
+export { ListReply } from "./hot/list-reply.ts";
 export { type OperationResultInit, PipelineReplies, type PipelineReply } from "./hot/pipeline-replies.ts";
 export { type EntryMessageOptions, entryToMessage, recordToMessage } from "./entry-message.ts";
 export {

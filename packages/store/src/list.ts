@@ -1,12 +1,14 @@
 /** Pages of entries for clients. */
 import type { Entry, KeyText } from "@meshkv/core";
 import type { EngineIterator, EngineRange } from "./engine.ts";
-import { readRows, STEP_BYTES } from "./read-rows.ts";
+import { STEP_BYTES, STEP_ROWS_MAX } from "./read-rows.ts";
 import { entryRow, keyAfter, TABLE, tableEnd, tableStart } from "./row-keys.ts";
 import { decodeEntryRow, decodeRow } from "./scan.ts";
 
 /** Rows that one page may look at, so that a range full of tombstones cannot hold the reader for long. */
 const ROWS_EXAMINED_MAX = 20_000;
+/** Rows that are read at once, at least, where rows that do not count lie among the others. */
+const ROWS_AFTER_SKIPS = 100;
 
 /** What a page of entries holds. */
 export interface ListRequest {
@@ -47,23 +49,34 @@ export function rangeOfList(generation: number, request: ListRequest): EngineRan
 
 /** Reads a page from an iterator over its range, and closes the iterator. @throws DamagedRowError */
 export async function readList(iterator: EngineIterator, request: ListRequest): Promise<ListResult> {
+  const { limit, bytesMax, keep, rowsMax = ROWS_EXAMINED_MAX } = request;
   const entries: Entry[] = [];
-  const rowsMax = request.rowsMax ?? ROWS_EXAMINED_MAX;
   let bytes = 0;
   let rows = 0;
   let lastKey: KeyText | undefined;
-  const isExhausted = await readRows(iterator, request.limit + 1, (row, value) => {
-    if (entries.length >= request.limit || bytes >= request.bytesMax || rows >= rowsMax) return false;
-    const entry = decodeRow(row, () => decodeEntryRow(row, value));
-    const { winner } = entry;
-    rows += 1;
-    lastKey = winner.key;
-    if (request.keep === undefined || request.keep(entry)) {
-      entries.push(entry);
-      bytes += winner.key.length + winner.value.length;
+  try {
+    for (;;) {
+      // One more than the page takes, to know whether it is the last. More is read only where some did not count.
+      const wanted = limit + 1 - entries.length;
+      const step = await iterator.nextv(
+        Math.min(rows > entries.length ? Math.max(wanted, ROWS_AFTER_SKIPS) : wanted, STEP_ROWS_MAX),
+      );
+      if (step.length === 0) return { entries, resume: undefined };
+      for (const [row, value] of step) {
+        if (entries.length >= limit || bytes >= bytesMax || rows >= rowsMax) {
+          if (lastKey === undefined) return { entries, resume: undefined };
+          return { entries, resume: request.reverse === true ? lastKey : keyAfter(lastKey) };
+        }
+        const entry = decodeRow(row, () => decodeEntryRow(row, value));
+        const { winner } = entry;
+        rows += 1;
+        lastKey = winner.key;
+        if (keep !== undefined && !keep(entry)) continue;
+        entries.push(entry);
+        bytes += winner.key.length + winner.value.length;
+      }
     }
-    return true;
-  });
-  if (isExhausted || lastKey === undefined) return { entries, resume: undefined };
-  return { entries, resume: request.reverse === true ? lastKey : keyAfter(lastKey) };
+  } finally {
+    await iterator.close();
+  }
 }

@@ -2,7 +2,7 @@ import type { EngineIterator } from "./engine.ts";
 
 /** Bytes that one step of an iterator gathers: enough to amortise the step, little enough to keep the loop responsive. */
 export const STEP_BYTES = 128 * 1024;
-const STEP_ROWS_MAX = 1000;
+export const STEP_ROWS_MAX = 1000;
 
 /**
  * Hands rows to `visit` in order until it returns false or the range ends, and closes the iterator. Returns whether

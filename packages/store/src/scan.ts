@@ -14,7 +14,7 @@ import {
 } from "@meshkv/core";
 import type { EngineIterator, EngineRange } from "./engine.ts";
 import { decodeSettled } from "./group-rows.ts";
-import { readRows, STEP_BYTES } from "./read-rows.ts";
+import { plain, readRows, STEP_BYTES } from "./read-rows.ts";
 import {
   conflictedRow,
   entryRow,
@@ -114,7 +114,7 @@ export function decodeRow<T>(row: Uint8Array, decode: () => T): T {
   try {
     return decode();
   } catch (error) {
-    if (error instanceof FormatError) throw new DamagedRowError(row, error.message);
+    if (error instanceof FormatError) throw new DamagedRowError(plain(row), error.message);
     throw error;
   }
 }
@@ -191,9 +191,7 @@ async function readEntries(
 
 /** Decodes an entry's row and checks it against its key. @throws FormatError */
 export function decodeEntryRow(row: Uint8Array, value: Uint8Array): Entry {
-  const entry = decodeEntry(value);
-  if (entry.winner.key !== keyOfRow(row)) throw new FormatError("entry lies under another key");
-  return entry;
+  return decodeEntry(value, keyOfRow(row));
 }
 
 async function readExpiries(iterator: EngineIterator, countMax: number): Promise<ScanResult> {

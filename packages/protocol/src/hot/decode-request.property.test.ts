@@ -4,12 +4,18 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   GetRequestSchema,
+  ListRequestSchema,
   OperationSchema,
   PipelineRequestSchema,
   SetRequestSchema,
   WriteConcern_Level,
 } from "../gen/meshkv/v1/meshkv_pb.ts";
-import { decodeGetRequest, decodePipelineRequest, decodeSetRequest } from "./decode-request.ts";
+import {
+  decodeGetRequest,
+  decodeListRequest,
+  decodePipelineRequest,
+  decodeSetRequest,
+} from "./decode-request.ts";
 
 type Decoded = { readonly message: unknown } | { readonly error: string };
 
@@ -24,11 +30,12 @@ function outcomeOf(decode: () => Message): Decoded {
 const CODECS = {
   get: [GetRequestSchema, decodeGetRequest],
   set: [SetRequestSchema, decodeSetRequest],
+  list: [ListRequestSchema, decodeListRequest],
   pipeline: [PipelineRequestSchema, decodePipelineRequest],
 } as const satisfies Record<string, readonly [DescMessage, (bytes: Uint8Array) => Message]>;
 
 type Name = keyof typeof CODECS;
-const names = fc.constantFrom<Name>("get", "set", "pipeline");
+const names = fc.constantFrom<Name>("get", "set", "list", "pipeline");
 
 /** Both codecs, out of a Buffer as the library hands it over, with other bytes around. */
 function expectAgreement(name: Name, bytes: Uint8Array): Decoded {
@@ -74,6 +81,19 @@ const set = fc.record(
   { key: bytes, value: bytes, ttl: duration, condition, concern, session: text, requestId: text },
   { requiredKeys: [] },
 );
+const list = fc.record(
+  {
+    prefix: bytes,
+    start: bytes,
+    end: bytes,
+    reverse: fc.boolean(),
+    keysOnly: fc.boolean(),
+    pageSize: fc.oneof(fc.nat(3000), fc.nat(0xffff_ffff)),
+    pageToken: text,
+    session: text,
+  },
+  { requiredKeys: [] },
+);
 const operation = fc.record(
   {
     id: fc.oneof(fc.nat(300), fc.nat(0xffff_ffff)),
@@ -94,6 +114,7 @@ const operation = fc.record(
 const encoded = fc.oneof(
   get.map((init) => ["get", toBinary(GetRequestSchema, create(GetRequestSchema, init))] as const),
   set.map((init) => ["set", toBinary(SetRequestSchema, create(SetRequestSchema, init))] as const),
+  list.map((init) => ["list", toBinary(ListRequestSchema, create(ListRequestSchema, init))] as const),
   fc
     .array(operation, { maxLength: 6 })
     .map(

@@ -10,6 +10,8 @@ import {
   ConditionSchema,
   type GetRequest,
   GetRequestSchema,
+  type ListRequest,
+  ListRequestSchema,
   type Operation,
   OperationSchema,
   type PipelineRequest,
@@ -31,6 +33,11 @@ export function decodeGetRequest(bytes: Uint8Array): GetRequest {
 /** Decodes a `SetRequest`. Bytes fields are views. Throws, as the generated code, at bytes that are none. */
 export function decodeSetRequest(bytes: Uint8Array): SetRequest {
   return readSet(new WireReader(bytes), bytes.length) ?? generated(SetRequestSchema, bytes);
+}
+
+/** Decodes a `ListRequest`. Bytes fields are views. Throws, as the generated code, at bytes that are none. */
+export function decodeListRequest(bytes: Uint8Array): ListRequest {
+  return readList(new WireReader(bytes), bytes.length) ?? generated(ListRequestSchema, bytes);
 }
 
 /** Decodes a `PipelineRequest`. Bytes fields are views. Throws, as the generated code, at bytes that are none. */
@@ -139,6 +146,61 @@ function readGet(reader: WireReader, end: number): GetRequest | undefined {
     }
   }
   return { $typeName: "meshkv.v1.GetRequest", key, session, includeConflicts: includeConflicts === 1 };
+}
+
+function readList(reader: WireReader, messageEnd: number): ListRequest | undefined {
+  let prefix: Uint8Array | undefined = EMPTY;
+  let start: Uint8Array | undefined = EMPTY;
+  let end: Uint8Array | undefined = EMPTY;
+  let reverse: 0 | 1 | -1 = 0;
+  let keysOnly: 0 | 1 | -1 = 0;
+  let pageSize = 0;
+  let pageToken: string | undefined = "";
+  let session: string | undefined = "";
+  while (reader.position < messageEnd) {
+    switch (reader.byte(messageEnd)) {
+      case 0x0a:
+        prefix = reader.bytes(messageEnd);
+        break;
+      case 0x12:
+        start = reader.bytes(messageEnd);
+        break;
+      case 0x1a:
+        end = reader.bytes(messageEnd);
+        break;
+      case 0x20:
+        reverse = reader.bool(messageEnd);
+        break;
+      case 0x28:
+        keysOnly = reader.bool(messageEnd);
+        break;
+      case 0x30:
+        pageSize = reader.uint32(messageEnd);
+        break;
+      case 0x3a:
+        pageToken = reader.ascii(messageEnd);
+        break;
+      case 0x42:
+        session = reader.ascii(messageEnd);
+        break;
+      default:
+        return undefined;
+    }
+    if (prefix === undefined || start === undefined || end === undefined) return undefined;
+    if (reverse < 0 || keysOnly < 0 || pageSize < 0) return undefined;
+    if (pageToken === undefined || session === undefined) return undefined;
+  }
+  return {
+    $typeName: "meshkv.v1.ListRequest",
+    prefix,
+    start,
+    end,
+    reverse: reverse === 1,
+    keysOnly: keysOnly === 1,
+    pageSize,
+    pageToken,
+    session,
+  };
 }
 
 function readSet(reader: WireReader, end: number): SetRequest | undefined {

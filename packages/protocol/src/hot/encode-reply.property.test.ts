@@ -15,11 +15,13 @@ import { describe, expect, it } from "vitest";
 import { recordToMessage } from "../entry-message.ts";
 import {
   GetResponseSchema,
+  ListResponseSchema,
   OperationResultSchema,
   PipelineResponseSchema,
   SetResponseSchema,
 } from "../gen/meshkv/v1/meshkv_pb.ts";
 import { encodeGetResponse, encodeSetResponse, type ReadResult, type SetResult } from "./encode-reply.ts";
+import { ListReply } from "./list-reply.ts";
 import { PipelineReplies } from "./pipeline-replies.ts";
 
 const word = fc.nat(0xffff_ffff);
@@ -100,6 +102,35 @@ describe("replies encoded by hand", () => {
         expect(encodeSetResponse(result).equals(generated)).toBe(true);
       }),
       { numRuns: 500 },
+    );
+  });
+});
+
+describe("a reply to a list that is encoded by hand", () => {
+  it("is byte for byte what the generated code makes of it", () => {
+    const entry = fc.tuple(record, fc.oneof(fc.constant(0), fc.nat(100_000)));
+    fc.assert(
+      fc.property(
+        fc.array(entry, { maxLength: 100 }),
+        fc.boolean(),
+        fc.tuple(session, session),
+        (entries, keysOnly, [nextPageToken, token]) => {
+          const reply = new ListReply(keysOnly);
+          for (const [winner, conflictCount] of entries) reply.add(winner, conflictCount);
+          const response = create(ListResponseSchema, {
+            entries: entries.map(([winner, conflictCount]) => ({
+              ...recordToMessage(winner, { keysOnly }),
+              conflictCount,
+            })),
+            nextPageToken,
+            session: token,
+          });
+          expect(reply.finish(nextPageToken, token).equals(toBinary(ListResponseSchema, response))).toBe(
+            true,
+          );
+        },
+      ),
+      { numRuns: 200 },
     );
   });
 });

@@ -85,8 +85,9 @@ function writeVersion(writer: WireWriter, tag: number, { timestamp, origin }: Ve
   writer.characters(origin);
 }
 
-function sizeOfEntry(record: WriteRecord, conflictCount: number): number {
-  const { key, value, expiresAtMs, isDelete } = record;
+/** Bytes that {@link writeEntryFields} writes. */
+export function sizeOfEntry(record: WriteRecord, conflictCount: number, value = record.value): number {
+  const { key, expiresAtMs, isDelete } = record;
   return (
     (key.length === 0 ? 0 : fieldSize(key.length)) +
     (value.length === 0 ? 0 : fieldSize(value.length)) +
@@ -101,8 +102,18 @@ function sizeOfEntry(record: WriteRecord, conflictCount: number): number {
 
 function writeEntry(writer: WireWriter, tag: number, record: WriteRecord, conflictCount: number): void {
   writer.head(tag, sizeOfEntry(record, conflictCount));
+  writeEntryFields(writer, record, conflictCount);
+}
+
+/** Writes the fields of an `Entry`; there must be room. */
+export function writeEntryFields(
+  writer: WireWriter,
+  record: WriteRecord,
+  conflictCount: number,
+  value = record.value,
+): void {
   writer.latin1(0x0a, record.key);
-  writer.bytes(0x12, record.value);
+  writer.bytes(0x12, value);
   writeVersion(writer, 0x1a, record);
   if (record.expiresAtMs > 0) writeTime(writer, 0x22, record.expiresAtMs);
   writer.number(0x28, conflictCount);

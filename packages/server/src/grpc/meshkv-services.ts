@@ -2,6 +2,7 @@
 import {
   Comparison,
   decodeGetRequest,
+  decodeListRequest,
   decodePipelineRequest,
   decodeSetRequest,
   encodeGetResponse,
@@ -34,7 +35,8 @@ import { WATCH_CODEC } from "./watch-codec.ts";
 
 const GET_CODEC = { decode: decodeGetRequest, encode: encodeGetResponse };
 const SET_CODEC = { decode: decodeSetRequest, encode: encodeSetResponse };
-/** Replies come encoded. */
+/** Replies of these two come encoded. */
+const LIST_CODEC = { decode: decodeListRequest, encode: (message: Buffer) => message };
 const PIPELINE_CODEC = { decode: decodePipelineRequest, encode: (message: Buffer) => message };
 
 /** What the services stand on. */
@@ -81,7 +83,7 @@ export function meshkvServices(options: MeshkvServicesOptions): MeshkvServices {
       pipeline: fastBidi(PIPELINE_CODEC, (requests, call) => keyValue.pipeline(requests, call)),
       set: fastUnary(SET_CODEC, (request, call) => keyValue.write(request, call)),
       delete: (request, call) => keyValue.delete(request, call),
-      list: (request, call) => keyValue.list(request, call),
+      list: fastUnary(LIST_CODEC, (request, call) => keyValue.listEncoded(request, call)),
       batch: (request, call) => keyValue.batch(request, call),
       watch: fastServerStream(WATCH_CODEC, (request, call) => watch.watch(request, call)),
       listConflicts: (request, call) => conflicts.list(request, call),

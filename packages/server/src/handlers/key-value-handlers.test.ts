@@ -9,6 +9,7 @@ import {
   fromBinary,
   GetRequestSchema,
   ListRequestSchema,
+  ListResponseSchema,
   type MessageInitShape,
   SetRequestSchema,
   timestampMs,
@@ -235,10 +236,10 @@ describe("list", () => {
         do {
           // Each page from another server over the same data.
           const server = new KeyValueHandlers({ replica: stored, valueBytesMax: 9, defaultConcern: LOCAL });
-          const page = await server.list(
-            create(ListRequestSchema, { ...fields, prefix, start, pageToken }),
-            CALL,
-          );
+          const request = create(ListRequestSchema, { ...fields, prefix, start, pageToken });
+          const page = await server.list(request, CALL);
+          const encoded = Uint8Array.from(await server.listEncoded(request, CALL));
+          expect(fromBinary(ListResponseSchema, encoded)).toEqual(create(ListResponseSchema, page));
           found.push(...(page.entries ?? []).map(({ key }) => keyTextFromBytes(key ?? new Uint8Array(0))));
           pageToken = page.nextPageToken ?? "";
         } while (pageToken !== "");
@@ -269,7 +270,11 @@ describe("list", () => {
   });
 
   it("of an empty range asks nobody", async () => {
-    expect(await list({ prefix: bytesOf("a"), start: bytesOf("b") })).toEqual({ session: "" });
+    expect(await list({ prefix: bytesOf("a"), start: bytesOf("b") })).toEqual({
+      entries: [],
+      nextPageToken: "",
+      session: "",
+    });
     expect(replica.lists).toEqual([]);
   });
 

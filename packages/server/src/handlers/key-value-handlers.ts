@@ -1,5 +1,5 @@
 /** meshkv.v1.KeyValue as plain functions from request to reply. */
-import { crc32c, type KeyText } from "@meshkv/core";
+import { conflictsOf, crc32c, type Entry, type KeyText } from "@meshkv/core";
 import {
   type BatchRequest,
   type BatchResponseSchema,
@@ -10,6 +10,7 @@ import {
   type GetManyResponseSchema,
   type GetRequest,
   type GetResponseSchema,
+  ListReply,
   type ListRequest,
   type ListResponseSchema,
   type MessageInitShape,
@@ -146,6 +147,29 @@ export class KeyValueHandlers {
 
   /** Entries in key order, a page at a time. */
   async list(request: ListRequest, call: CallInfo): Promise<MessageInitShape<typeof ListResponseSchema>> {
+    const { keysOnly } = request;
+    const page = await this.#list(request, call, (entry) => entryToMessage(entry, { keysOnly }));
+    return { ...page, entries: [...page.entries] };
+  }
+
+  /** As `list`, with the reply in its encoding. */
+  async listEncoded(request: ListRequest, call: CallInfo): Promise<Buffer> {
+    const reply = new ListReply(request.keysOnly);
+    const { nextPageToken, session } = await this.#list(request, call, (entry) =>
+      reply.add(entry.winner, entry.siblings.length === 0 ? 0 : conflictsOf(entry).length),
+    );
+    return reply.finish(nextPageToken, session);
+  }
+
+  async #list<Item>(
+    request: ListRequest,
+    call: CallInfo,
+    take: (entry: Entry) => Item,
+  ): Promise<{
+    readonly entries: readonly Item[];
+    readonly nextPageToken: string;
+    readonly session: string;
+  }> {
     const { reverse, keysOnly } = request;
     let range = requireRange(request);
     if (request.pageToken !== "") {
@@ -154,13 +178,11 @@ export class KeyValueHandlers {
       range = rangeAfter(range, token.last, reverse);
     }
     const session = await this.#sessions.enter(request.session, call);
-    if (isEmptyRange(range)) return { session: session.text() };
+    if (isEmptyRange(range)) return { entries: [], nextPageToken: "", session: session.text() };
     const page = { range, reverse, keysOnly, limit: pageSize(request.pageSize), seen: session.token };
-    const { items, continueAfter } = await collectPage(this.#replica, page, call, (entry) =>
-      entryToMessage(entry, { keysOnly }),
-    );
+    const { items, continueAfter } = await collectPage(this.#replica, page, call, take);
     const nextPageToken = continueAfter === undefined ? "" : encodePageToken(request, continueAfter);
-    return { entries: [...items], nextPageToken, session: session.text() };
+    return { entries: items, nextPageToken, session: session.text() };
   }
 
   /** Many operations under way on one stream. Answers `PipelineResponse`s in their encoding. */
