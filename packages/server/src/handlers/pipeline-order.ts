@@ -5,6 +5,11 @@
  */
 import type { KeyText } from "@meshkv/core";
 
+/** What is known of a write here. */
+interface Keyed {
+  readonly key: KeyText;
+}
+
 /** Writes that become durable together. */
 interface UnseenGroup {
   readonly durable: Promise<void>;
@@ -24,10 +29,10 @@ export class PipelineOrder {
   #unseen: readonly UnseenGroup[] = [];
   readonly #running = new Set<Promise<void>>();
 
-  /** Whether a write of these keys may be accepted now. */
-  mayWrite(keys: readonly KeyText[]): boolean {
+  /** Whether writes may be accepted now. */
+  mayWrite(writes: readonly Keyed[]): boolean {
     if (this.#tails.size === 0) return true;
-    return !keys.some((key) => this.#tails.has(key));
+    return !writes.some(({ key }) => this.#tails.has(key));
   }
 
   /** Whether a key may be read now. */
@@ -43,13 +48,13 @@ export class PipelineOrder {
   }
 
   /**
-   * A write was accepted: nobody sees it yet.
-   * @param durable settles when it is durable, or has failed; the same for all writes of a commit group
+   * Writes were accepted: nobody sees them yet.
+   * @param durable settles when they are durable, or have failed; the same for all writes of a commit group
    */
-  wrote(keys: readonly KeyText[], durable: Promise<void>): void {
+  wrote(writes: readonly Keyed[], durable: Promise<void>): void {
     const last = this.#unseen.at(-1);
     const group = last?.durable === durable ? last : this.#begin(durable);
-    for (const key of keys) group.keys.add(key);
+    for (const { key } of writes) group.keys.add(key);
   }
 
   #begin(durable: Promise<void>): UnseenGroup {

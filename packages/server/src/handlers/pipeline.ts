@@ -209,17 +209,17 @@ class PipelineStream {
     turn: WriteTurn | undefined,
   ): void {
     const session = this.#parts.sessions.enterNow(token);
-    const keys = plan.writes.map(({ key }) => key);
     let bytes = 0;
     for (const { key, value } of plan.writes) bytes += key.length + (value?.length ?? 0);
-    if (turn === undefined || !(session instanceof CallSession) || !this.#order.mayWrite(keys)) {
+    if (turn === undefined || !(session instanceof CallSession) || !this.#order.mayWrite(plan.writes)) {
+      const keys = plan.writes.map(({ key }) => key);
       this.#runLater(keys, operation, bytes);
       return;
     }
     const ticket = turn.commit(plan.writes, plan.mark);
     this.flow.begin(bytes);
     this.#open += 1;
-    this.#order.wrote(keys, ticket.durable);
+    this.#order.wrote(plan.writes, ticket.durable);
     this.#accepted.push({ operation, kind, plan, session, ticket, bytes });
   }
 

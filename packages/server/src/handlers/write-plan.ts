@@ -48,7 +48,10 @@ export function planSet(request: SetRequest, options: PlanOptions, nowMs: number
     },
   ];
   const concern = requireConcern(request.concern, options.defaultConcern);
-  return { writes, concern, mark: requireMark(request.requestId, () => contentOf(writes, nowMs)) };
+  // Most have no request id: the function is made for none of them.
+  const { requestId } = request;
+  const mark = requestId === "" ? undefined : requireMark(requestId, () => contentOf(writes, nowMs));
+  return { writes, concern, mark };
 }
 
 /** @param key the target of the request, which is a key */

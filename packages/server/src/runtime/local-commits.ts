@@ -140,9 +140,10 @@ class Turn implements WriteTurn {
     invariant(!this.#run.host.isFrozen, "writes wait while a successor takes over");
     const [first] = writes;
     const entry = first === undefined ? undefined : replica.entry(first.key);
-    const existed = writes.map((write, index) =>
-      checkCondition(index === 0 ? entry : replica.entry(write.key), write, index, nowMs),
-    );
+    const existed =
+      first !== undefined && writes.length === 1
+        ? ofOne(checkCondition(entry, first, 0, nowMs))
+        : writes.map((write, index) => checkCondition(replica.entry(write.key), write, index, nowMs));
     const records = replica.write(writes, nowMs, entry);
     if (this.#durable === undefined) {
       this.#durable = this.#run.durable(generation, replica.groupNumber);
@@ -150,7 +151,7 @@ class Turn implements WriteTurn {
       this.#durable.catch(() => undefined);
     }
     // Not the records themselves: nobody who holds a ticket is to keep them alive.
-    const versions = records.map(({ timestamp, origin }): Version => ({ timestamp, origin }));
+    const versions = records.map(versionOf);
     const ticket: CommitTicket = {
       versions,
       existed,
@@ -168,6 +169,18 @@ class Turn implements WriteTurn {
     }
     return ticket;
   }
+}
+
+const EXISTED: readonly boolean[] = [true];
+const NEW: readonly boolean[] = [false];
+
+/** Most commits are one write: two lists are enough for all of them. */
+function ofOne(existed: boolean): readonly boolean[] {
+  return existed ? EXISTED : NEW;
+}
+
+function versionOf({ timestamp, origin }: Version): Version {
+  return { timestamp, origin };
 }
 
 /** Returns whether there was a live entry; throws when the condition does not hold. */
