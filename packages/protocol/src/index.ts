@@ -38,14 +38,17 @@ export {
 export { type MethodCodec, methodCodec } from "./method-codec.ts";
 export { mergeSessionTokens } from "./session-text.ts";
 export {
+  decodeGetManyRequest,
   decodeGetRequest,
   decodeListRequest,
   decodePipelineRequest,
   decodeSetRequest,
 } from "./hot/decode-request.ts";
 export {
+  encodeGetManyResponse,
   encodeGetResponse,
   encodeSetResponse,
+  type ManyResult,
   type ReadResult,
   type SetResult,
 } from "./hot/encode-reply.ts";

@@ -3,6 +3,7 @@ import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  GetManyRequestSchema,
   GetRequestSchema,
   ListRequestSchema,
   OperationSchema,
@@ -11,6 +12,7 @@ import {
   WriteConcern_Level,
 } from "../gen/meshkv/v1/meshkv_pb.ts";
 import {
+  decodeGetManyRequest,
   decodeGetRequest,
   decodeListRequest,
   decodePipelineRequest,
@@ -30,12 +32,13 @@ function outcomeOf(decode: () => Message): Decoded {
 const CODECS = {
   get: [GetRequestSchema, decodeGetRequest],
   set: [SetRequestSchema, decodeSetRequest],
+  many: [GetManyRequestSchema, decodeGetManyRequest],
   list: [ListRequestSchema, decodeListRequest],
   pipeline: [PipelineRequestSchema, decodePipelineRequest],
 } as const satisfies Record<string, readonly [DescMessage, (bytes: Uint8Array) => Message]>;
 
 type Name = keyof typeof CODECS;
-const names = fc.constantFrom<Name>("get", "set", "list", "pipeline");
+const names = fc.constantFrom<Name>("get", "set", "many", "list", "pipeline");
 
 /** Both codecs, out of a Buffer as the library hands it over, with other bytes around. */
 function expectAgreement(name: Name, bytes: Uint8Array): Decoded {
@@ -81,6 +84,7 @@ const set = fc.record(
   { key: bytes, value: bytes, ttl: duration, condition, concern, session: text, requestId: text },
   { requiredKeys: [] },
 );
+const many = fc.record({ keys: fc.array(bytes, { maxLength: 5 }), session: text }, { requiredKeys: [] });
 const list = fc.record(
   {
     prefix: bytes,
@@ -114,6 +118,7 @@ const operation = fc.record(
 const encoded = fc.oneof(
   get.map((init) => ["get", toBinary(GetRequestSchema, create(GetRequestSchema, init))] as const),
   set.map((init) => ["set", toBinary(SetRequestSchema, create(SetRequestSchema, init))] as const),
+  many.map((init) => ["many", toBinary(GetManyRequestSchema, create(GetManyRequestSchema, init))] as const),
   list.map((init) => ["list", toBinary(ListRequestSchema, create(ListRequestSchema, init))] as const),
   fc
     .array(operation, { maxLength: 6 })

@@ -8,6 +8,8 @@ import { type Duration, DurationSchema } from "@bufbuild/protobuf/wkt";
 import {
   type Condition,
   ConditionSchema,
+  type GetManyRequest,
+  GetManyRequestSchema,
   type GetRequest,
   GetRequestSchema,
   type ListRequest,
@@ -28,6 +30,11 @@ const EMPTY = new Uint8Array(0);
 /** Decodes a `GetRequest`. Bytes fields are views. Throws, as the generated code, at bytes that are none. */
 export function decodeGetRequest(bytes: Uint8Array): GetRequest {
   return readGet(new WireReader(bytes), bytes.length) ?? generated(GetRequestSchema, bytes);
+}
+
+/** Decodes a `GetManyRequest`. Bytes fields are views. Throws, as the generated code, at bytes that are none. */
+export function decodeGetManyRequest(bytes: Uint8Array): GetManyRequest {
+  return readGetMany(new WireReader(bytes), bytes.length) ?? generated(GetManyRequestSchema, bytes);
 }
 
 /** Decodes a `SetRequest`. Bytes fields are views. Throws, as the generated code, at bytes that are none. */
@@ -146,6 +153,28 @@ function readGet(reader: WireReader, end: number): GetRequest | undefined {
     }
   }
   return { $typeName: "meshkv.v1.GetRequest", key, session, includeConflicts: includeConflicts === 1 };
+}
+
+function readGetMany(reader: WireReader, end: number): GetManyRequest | undefined {
+  const keys: Uint8Array[] = [];
+  let session: string | undefined = "";
+  while (reader.position < end) {
+    switch (reader.byte(end)) {
+      case 0x0a: {
+        const key = reader.bytes(end);
+        if (key === undefined) return undefined;
+        keys.push(key);
+        break;
+      }
+      case 0x12:
+        session = reader.ascii(end);
+        if (session === undefined) return undefined;
+        break;
+      default:
+        return undefined;
+    }
+  }
+  return { $typeName: "meshkv.v1.GetManyRequest", keys, session };
 }
 
 function readList(reader: WireReader, messageEnd: number): ListRequest | undefined {

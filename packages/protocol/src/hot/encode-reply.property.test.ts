@@ -14,13 +14,20 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { recordToMessage } from "../entry-message.ts";
 import {
+  GetManyResponseSchema,
   GetResponseSchema,
   ListResponseSchema,
   OperationResultSchema,
   PipelineResponseSchema,
   SetResponseSchema,
 } from "../gen/meshkv/v1/meshkv_pb.ts";
-import { encodeGetResponse, encodeSetResponse, type ReadResult, type SetResult } from "./encode-reply.ts";
+import {
+  encodeGetManyResponse,
+  encodeGetResponse,
+  encodeSetResponse,
+  type ReadResult,
+  type SetResult,
+} from "./encode-reply.ts";
 import { ListReply } from "./list-reply.ts";
 import { PipelineReplies } from "./pipeline-replies.ts";
 
@@ -92,6 +99,17 @@ describe("replies encoded by hand", () => {
         expect(encodeGetResponse(result).equals(generated)).toBe(true);
       }),
       { numRuns: 500 },
+    );
+  });
+
+  it("are byte for byte what the generated code makes of a read of several keys", () => {
+    fc.assert(
+      fc.property(fc.array(read, { maxLength: 5 }), session, (results, token) => {
+        const init = { responses: results.map((each) => readInit(each)), session: token };
+        const generated = toBinary(GetManyResponseSchema, create(GetManyResponseSchema, init));
+        expect(encodeGetManyResponse({ results, session: token }).equals(generated)).toBe(true);
+      }),
+      { numRuns: 200 },
     );
   });
 

@@ -17,6 +17,14 @@ export interface ReadResult {
   readonly session: string;
 }
 
+/** What a reader of several keys is answered: a `GetManyResponse` in terms of the core. */
+export interface ManyResult {
+  /** One for each key, in order. */
+  readonly results: readonly ReadResult[];
+  /** The token for the next call; ASCII. */
+  readonly session: string;
+}
+
 /** What the writer of a key is answered: a `SetResponse` in terms of the core. */
 export interface SetResult {
   readonly version: Version;
@@ -36,6 +44,19 @@ export function encodeGetResponse(result: ReadResult): Buffer {
   const size = sizeOfRead(result);
   const writer = new WireWriter(size);
   writeRead(writer, result);
+  return writer.view();
+}
+
+/** Encodes a `GetManyResponse`. */
+export function encodeGetManyResponse({ results, session }: ManyResult): Buffer {
+  let size = fieldSize(session.length);
+  for (const result of results) size += fieldSize(sizeOfRead(result));
+  const writer = new WireWriter(size);
+  for (const result of results) {
+    writer.head(0x0a, sizeOfRead(result));
+    writeRead(writer, result);
+  }
+  writer.latin1(0x12, session);
   return writer.view();
 }
 

@@ -1,10 +1,12 @@
 /** Everything that the gRPC door of a replica serves. */
 import {
   Comparison,
+  decodeGetManyRequest,
   decodeGetRequest,
   decodeListRequest,
   decodePipelineRequest,
   decodeSetRequest,
+  encodeGetManyResponse,
   encodeGetResponse,
   encodeSetResponse,
   KeyValue,
@@ -34,6 +36,7 @@ import {
 import { WATCH_CODEC } from "./watch-codec.ts";
 
 const GET_CODEC = { decode: decodeGetRequest, encode: encodeGetResponse };
+const GET_MANY_CODEC = { decode: decodeGetManyRequest, encode: encodeGetManyResponse };
 const SET_CODEC = { decode: decodeSetRequest, encode: encodeSetResponse };
 /** Replies of these two come encoded. */
 const LIST_CODEC = { decode: decodeListRequest, encode: (message: Buffer) => message };
@@ -79,7 +82,7 @@ export function meshkvServices(options: MeshkvServicesOptions): MeshkvServices {
   const served = [
     bindService(KeyValue, {
       get: fastUnary(GET_CODEC, (request, call) => keyValue.read(request, call)),
-      getMany: (request, call) => keyValue.getMany(request, call),
+      getMany: fastUnary(GET_MANY_CODEC, (request, call) => keyValue.readMany(request, call)),
       pipeline: fastBidi(PIPELINE_CODEC, (requests, call) => keyValue.pipeline(requests, call)),
       set: fastUnary(SET_CODEC, (request, call) => keyValue.write(request, call)),
       delete: (request, call) => keyValue.delete(request, call),

@@ -13,6 +13,7 @@ import {
   ListReply,
   type ListRequest,
   type ListResponseSchema,
+  type ManyResult,
   type MessageInitShape,
   type PipelineRequest,
   type ReadResult,
@@ -105,6 +106,12 @@ export class KeyValueHandlers {
     request: GetManyRequest,
     call: CallInfo,
   ): Promise<MessageInitShape<typeof GetManyResponseSchema>> {
+    const { results, session } = await this.readMany(request, call);
+    return { responses: results.map(readReply), session };
+  }
+
+  /** As `getMany`, in terms of the core. */
+  async readMany(request: GetManyRequest, call: CallInfo): Promise<ManyResult> {
     return getMany(this.#replica, request, await this.#sessions.enter(request.session, call));
   }
 
