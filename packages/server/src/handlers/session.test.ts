@@ -68,6 +68,14 @@ function seenBy(session: string | undefined): ReturnType<SessionToken["versions"
   return result.token.versions();
 }
 
+/** Whether a session has all that another has seen, or later: a delete may have been forgotten, and the horizon shown for it. */
+function tellsOf(session: string | undefined, other: string | undefined): boolean {
+  const seen = seenBy(session);
+  return seenBy(other).every(({ origin, timestamp }) =>
+    seen.some((one) => one.origin === origin && one.timestamp >= timestamp),
+  );
+}
+
 /** A token of a session that has seen what this replica does not have. */
 function ahead(): string {
   const token = new SessionToken("default");
@@ -93,7 +101,7 @@ describe("replies", () => {
     );
     const [tombstone] = seenBy(deleted.session);
     expect(tombstone?.timestamp).toBeGreaterThan(first?.timestamp ?? Number.NaN);
-    expect(seenBy((await get("a")).session), "an absent key shows its delete").toEqual([tombstone]);
+    expect(tellsOf((await get("a")).session, deleted.session), "an absent key shows its delete").toBe(true);
   });
 
   it("to lists and many keys carry the deletes in the range, which are part of what was shown", async () => {
@@ -104,9 +112,9 @@ describe("replies", () => {
     );
     const listed = await handlers.list(create(ListRequestSchema, { prefix: bytesOf("l/") }), CALL);
     expect(listed.entries).toEqual([]);
-    expect(seenBy(listed.session)).toEqual(seenBy(deleted.session));
+    expect(tellsOf(listed.session, deleted.session)).toBe(true);
     const many = await handlers.getMany(create(GetManyRequestSchema, { keys: [bytesOf("l/a")] }), CALL);
-    expect(seenBy(many.session)).toEqual(seenBy(deleted.session));
+    expect(tellsOf(many.session, deleted.session)).toBe(true);
   });
 });
 
