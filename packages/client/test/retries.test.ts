@@ -130,6 +130,54 @@ describe("a write that broke off", () => {
   });
 });
 
+describe("a replica that refuses, while the other is not well", () => {
+  /** Far more than pauses allow. */
+  const OFTEN = 100;
+  const busy = new MeshkvError("OVERLOADED", "too many");
+
+  async function lonely(options: ConnectOptions = {}): Promise<[MeshkvClient, ScriptedReplica]> {
+    const kv = await client(options);
+    const [first, second] = replicas;
+    if (first === undefined || second === undefined) throw new Error("no replicas");
+    second.isServing = false;
+    // Calls that nobody answers have it asked how it is.
+    second.hangsGets = true;
+    await eventually("one is out of use", async () => {
+      await Promise.all(
+        Array.from({ length: 8 }, (_, index) => kv.get(`key-${index}`).catch(() => undefined)),
+      );
+      expect(kv.replicas.find(({ address }) => address === second.address)?.isWell).toBe(false);
+    });
+    return [kv, first];
+  }
+
+  it("is asked again after pauses", async () => {
+    const [kv, first] = await lonely();
+    first.script = [busy];
+    await expect(kv.set("a", 1, { timeout: "2s" })).rejects.toMatchObject({ code: "OVERLOADED" });
+    expect(first.sets.length).toBeGreaterThan(1);
+    expect(first.sets.length).toBeLessThan(OFTEN);
+  });
+
+  it("is asked for a watch again after pauses", async () => {
+    const [kv, first] = await lonely();
+    for await (const event of kv.watch({ signal: AbortSignal.timeout(2000) })) expect(event).toBe("none");
+    expect(first.streams).toBeGreaterThan(1);
+    expect(first.streams).toBeLessThan(OFTEN);
+  });
+
+  it("is asked for a comparison once, and for everything else where nothing is tried again", async () => {
+    const [kv, first] = await lonely({ retries: false });
+    first.script = [busy];
+    const verify = async (): Promise<void> => {
+      for await (const event of kv.verify()) expect(event).toBe("none");
+    };
+    await expect(verify()).rejects.toMatchObject({ code: "OVERLOADED" });
+    await expect(kv.set("a", 1)).rejects.toMatchObject({ code: "OVERLOADED" });
+    expect([first.streams, first.sets.length]).toEqual([1, 1]);
+  });
+});
+
 describe("a replica that is not well", () => {
   it("is not given calls, and is again when it is", async () => {
     const kv = await client();

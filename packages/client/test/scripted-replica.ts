@@ -7,6 +7,7 @@ import {
   ServerCredentials,
   type sendUnaryData,
   type ServerDuplexStream,
+  type ServerWritableStream,
   type ServerUnaryCall,
 } from "@grpc/grpc-js";
 import {
@@ -47,6 +48,8 @@ export class ScriptedReplica {
   gets = 0;
   /** Messages that came over pipelines. */
   pipelineMessages = 0;
+  /** Watches and comparisons that came: all are refused. */
+  streams = 0;
   /** Whether gets are never answered. */
   hangsGets = false;
   /** What the next sets meet; the last one stays. Replicas may share one script. */
@@ -89,6 +92,7 @@ export class ScriptedReplica {
       this.patience.push(deadlineMs - Date.now());
       return this.#set(request);
     });
+    for (const method of [KeyValue.method.watch, Mesh.method.verify]) this.#refuse(method);
     const codec = methodCodec(KeyValue.method.pipeline);
     this.#server.register(
       codec.path,
@@ -151,6 +155,20 @@ export class ScriptedReplica {
     stream.on("error", () => undefined);
   }
 
+  #refuse<Method extends DescMethod>(method: Method): void {
+    const codec = methodCodec(method);
+    this.#server.register(
+      codec.path,
+      (stream: ServerWritableStream<MessageShape<Method["input"]>, MessageShape<Method["output"]>>) => {
+        this.streams += 1;
+        stream.emit("error", statusOf(new MeshkvError("OVERLOADED", "too many")));
+      },
+      codec.responseSerialize,
+      codec.requestDeserialize,
+      "serverStream",
+    );
+  }
+
   #register<Method extends DescMethod>(
     method: Method,
     handler: (
@@ -171,10 +189,7 @@ export class ScriptedReplica {
         );
       } catch (error) {
         if (!(error instanceof MeshkvError)) throw error;
-        const { code, message, details } = errorToGrpc(error);
-        const metadata = new Metadata();
-        metadata.set(STATUS_DETAILS_KEY, Buffer.from(details));
-        reply({ code, details: message, metadata });
+        reply(statusOf(error));
       }
     };
     this.#server.register(
@@ -186,4 +201,11 @@ export class ScriptedReplica {
       "unary",
     );
   }
+}
+
+function statusOf(error: MeshkvError): { code: number; details: string; metadata: Metadata } {
+  const { code, message, details } = errorToGrpc(error);
+  const metadata = new Metadata();
+  metadata.set(STATUS_DETAILS_KEY, Buffer.from(details));
+  return { code, details: message, metadata };
 }

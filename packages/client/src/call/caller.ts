@@ -112,6 +112,7 @@ export class Caller {
         if ((await this.replicas.lookUp()) > 0) continue;
         throw this.replicas.unreachable();
       }
+      tried.add(replica);
       const failure = await this.#attempt(method, message, replica, plan, tried);
       if (!(failure instanceof CallFailure)) return { reply: failure, replica };
       if (this.replicas.isClosed) throw new MeshkvError("CANCELLED", "the client is closed");
@@ -119,13 +120,13 @@ export class Caller {
         inDoubt = true;
         if (plan.kind === "conditional") bound = replica;
       }
-      tried.add(replica);
       this.#noteRefusal(failure, replica, plan);
       problems.push(failure.error);
       const verdict = this.#verdictOn(failure, plan, inDoubt, refusal, problems);
       if (failure.fate === "refused") refusal = failure.error;
-      const isRound = bound !== undefined || this.replicas.all.every((each) => tried.has(each));
       const next = bound ?? this.#choose(plan, tried);
+      // Not only when all have been tried: while one is well, those that are sick are not asked.
+      const isRound = next === undefined || tried.has(next);
       const latencyMs = next?.latency.estimateMs ?? 0;
       const pauseMs = patience.pauseMs(isRound ? round : undefined, latencyMs, Date.now());
       if (pauseMs === undefined || !this.#mayRetry(failure, plan, isRound, replica)) throw verdict;
@@ -153,7 +154,13 @@ export class Caller {
     return this.replicas.choose(isWrite, tried);
   }
 
-  /** A reply, or why there is none. Rejects only when the caller gave up. */
+  /** Whether somebody is worth asking who has not been asked yet. */
+  #hasNext(plan: CallPlan, tried: ReadonlySet<Replica>): boolean {
+    const next = this.#choose(plan, tried);
+    return next !== undefined && !tried.has(next);
+  }
+
+  /** A reply, or why there is none; `tried` has this replica, too. Rejects only when the caller gave up. */
   async #attempt<Method extends DescMethodUnary>(
     method: Method,
     message: MessageShape<Method["input"]>,
@@ -161,7 +168,7 @@ export class Caller {
     plan: CallPlan,
     tried: ReadonlySet<Replica>,
   ): Promise<MessageShape<Method["output"]> | CallFailure> {
-    const hasNext = this.replicas.all.some((each) => each !== replica && !tried.has(each));
+    const hasNext = this.#hasNext(plan, tried);
     if (!replica.channel.isReady) {
       const connectByMs = hasNext ? shareOf(plan.deadlineMs) : plan.deadlineMs;
       const problem = await replica.connect(connectByMs, plan.signal);
@@ -172,7 +179,7 @@ export class Caller {
     const deadlineMs = this.#attemptDeadline(plan, isShort, hasNext);
     const startedAtMs = performance.now();
     try {
-      const call = this.#start(method, message, replica, deadlineMs, tried.size === 0);
+      const call = this.#start(method, message, replica, deadlineMs, tried.size === 1);
       const hosted = replica.host(call, this.#mayLeave(plan, hasNext));
       const reply = await withSignal(hosted, call, plan.signal);
       const endedAtMs = performance.now();

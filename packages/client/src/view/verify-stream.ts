@@ -23,27 +23,37 @@ export async function* verifyIn(
   const throwIfAborted = (): void => {
     if (signal?.aborted === true) throw cancelled(signal);
   };
+  const throwIfClosed = (): void => {
+    if (replicas.isClosed) throw new MeshkvError("CANCELLED", "the client is closed");
+  };
+  /** Who is worth asking and has not been asked yet. */
+  const untried = (): Replica | undefined => {
+    const next = replicas.choose(false, tried);
+    return next !== undefined && tried.has(next) ? undefined : next;
+  };
   for (;;) {
     throwIfAborted();
+    throwIfClosed();
     const replica = replicas.choose(false, tried);
-    if (replicas.isClosed) throw new MeshkvError("CANCELLED", "the client is closed");
     if (replica === undefined) {
       if ((await replicas.lookUp()) > 0) continue;
       throw replicas.unreachable();
     }
-    const isLast = replicas.all.every((each) => each === replica || tried.has(each));
-    const problem = await replica.connect(isLast ? deadlineMs : shareOf(deadlineMs), signal);
+    tried.add(replica);
+    const connectByMs = untried() === undefined ? deadlineMs : shareOf(deadlineMs);
+    const problem = await replica.connect(connectByMs, signal);
     const { failure, hasBegun } =
       problem === undefined
         ? yield* follow(replica, peer, signal)
         : { failure: new CallFailure(problem, "unsent"), hasBegun: false };
     throwIfAborted();
     if (failure === undefined) return;
-    tried.add(replica);
+    throwIfClosed();
     problems.push(failure.error);
     if (hasBegun || failure.fate === "final") throw failure.error;
-    const next = replicas.choose(false, tried);
-    if (isLast || next === undefined) throw unservedBy(problems);
+    const next = untried();
+    if (next === undefined) throw unservedBy(problems);
+    replicas.passOver(replica);
     caller.noteRetry(failure.error, next.address);
   }
 }

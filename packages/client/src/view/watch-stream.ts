@@ -105,7 +105,8 @@ export class WatchStream<V> implements Watch<V> {
       }
       tried.add(replica);
       replicas.passOver(replica);
-      const isRound = replicas.all.every((each) => tried.has(each));
+      const next = this.#choose(tried);
+      const isRound = next === undefined || tried.has(next);
       if (failure !== undefined) problems.push(failure.error);
       if (failure !== undefined && isRound && !hasBegun && !caller.retries) throw unservedBy(problems);
       // Told in the first round, and not for every try of a replica that stays away.
