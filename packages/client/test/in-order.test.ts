@@ -1,4 +1,5 @@
 /** What a program that makes a call and ends asks for: the addresses in their order, each once, and nothing beforehand. */
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { eventually } from "@meshkv/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type ConnectOptions, connect, type MeshkvClient, MeshkvError } from "../src/index.ts";
@@ -8,6 +9,8 @@ let first: ScriptedReplica;
 let second: ScriptedReplica;
 let retried: string[];
 const clients: MeshkvClient[] = [];
+const servers: Server[] = [];
+const sockets: Socket[] = [];
 
 beforeEach(async () => {
   const [a, b] = await ScriptedReplica.mesh(2);
@@ -19,6 +22,8 @@ beforeEach(async () => {
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.close()));
   for (const replica of [first, second]) replica.stop();
+  for (const socket of sockets.splice(0)) socket.destroy();
+  for (const server of servers.splice(0)) server.close();
 });
 
 /** A client that asks the first, and then the second. */
@@ -33,6 +38,16 @@ async function client(options: ConnectOptions = {}): Promise<MeshkvClient> {
   });
   clients.push(kv);
   return kv;
+}
+
+/** An address at which connections are taken, and nothing is ever said. */
+async function silentAddress(): Promise<string> {
+  const server = createServer((socket) => sockets.push(socket));
+  servers.push(server);
+  await new Promise<void>((resolve) => {
+    server.listen({ host: "127.0.0.1", port: 0 }, resolve);
+  });
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 const refused = new MeshkvError("UNAVAILABLE", "still starting");
@@ -63,6 +78,25 @@ describe("a lazy client", () => {
     process.off("warning", onWarning);
     expect(warnings).toEqual([]);
     expect(first.gets).toBe(30);
+  });
+
+  it("takes calls elsewhere that wait for a replica that turns out to be no member", async () => {
+    const address = await silentAddress();
+    const kv = await connect([address, first.address], { lazy: true, timeout: "1h" });
+    clients.push(kv);
+    const calls = Array.from({ length: 30 }, (_, index) => kv.get(`key-${index}`));
+    expect(new Set(await Promise.all(calls))).toEqual(new Set([undefined]));
+    await eventually("it is dropped", () => {
+      expect(kv.replicas.map((replica) => replica.address)).not.toContain(address);
+    });
+  });
+
+  it("ends all calls that wait for a connection when it is closed", async () => {
+    const kv = await connect(await silentAddress(), { lazy: true, timeout: "1h" });
+    const calls = Promise.allSettled(Array.from({ length: 5 }, (_, index) => kv.get(`key-${index}`)));
+    await kv.close();
+    const reason: unknown = expect.objectContaining({ code: "CANCELLED", message: "the client is closed" });
+    expect(await calls).toEqual(Array.from({ length: 5 }, () => ({ status: "rejected", reason })));
   });
 
   it("finds the members, too, when it is to", async () => {

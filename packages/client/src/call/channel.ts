@@ -75,6 +75,7 @@ function codecOf<Method extends DescMethod>(
 export class Channel {
   readonly address: string;
   readonly #client: Client;
+  #isClosed = false;
 
   constructor(address: string) {
     this.address = address;
@@ -104,10 +105,11 @@ export class Channel {
     const channel = this.#client.getChannel();
     for (;;) {
       if (signal?.aborted === true) return new MeshkvError("CANCELLED", "the caller gave up");
+      // The library's channel comes to life again when it is asked to connect after it was closed.
+      if (this.#isClosed) return new MeshkvError("CANCELLED", "the client is closed");
       const state = channel.getConnectivityState(true);
       if (state === connectivityState.READY) return undefined;
       if (state === connectivityState.TRANSIENT_FAILURE) return this.#problem(deadlineMs);
-      if (state === connectivityState.SHUTDOWN) return new MeshkvError("CANCELLED", "the client is closed");
       if (!(await this.#stateChange(state, deadlineMs, signal))) {
         const text = `cannot reach ${this.address}: the host does not answer`;
         return new MeshkvError("UNAVAILABLE", text, { address: this.address });
@@ -182,6 +184,7 @@ export class Channel {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#client.close();
   }
 

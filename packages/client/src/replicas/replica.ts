@@ -113,6 +113,8 @@ export class Replica {
   async connect(deadlineMs: number, signal: AbortSignal | undefined): Promise<MeshkvError | undefined> {
     if (this.channel.isReady) return undefined;
     const problem = await this.channel.connect(deadlineMs, signal);
+    // Dropped meanwhile: whoever wanted it goes elsewhere.
+    if (this.#isRetired) return this.#noMember();
     if (problem !== undefined && signal?.aborted !== true) this.broke(problem);
     return problem;
   }
@@ -221,8 +223,7 @@ export class Replica {
   retire(): void {
     if (this.#isRetired) return;
     this.#isRetired = true;
-    const error = new MeshkvError("UNAVAILABLE", `${this.address} is no member any more`);
-    if (this.#watches > 0) this.#evict(new CallFailure(error, "unknown"));
+    if (this.#watches > 0) this.#evict(new CallFailure(this.#noMember(), "unknown"));
     this.#closeIfDone();
   }
 
@@ -238,6 +239,10 @@ export class Replica {
     if (!this.#isRetired || this.inFlight > 0 || this.#watches > 0) return;
     this.pipeline.end();
     this.channel.close();
+  }
+
+  #noMember(): MeshkvError {
+    return new MeshkvError("UNAVAILABLE", `${this.address} is no member any more`);
   }
 
   #recovered(): void {
