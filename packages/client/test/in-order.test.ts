@@ -123,6 +123,18 @@ describe("addresses in their order", () => {
     expect([first.sets.length, second.sets.length]).toEqual([1, 2]);
   });
 
+  it("are as good as one another once the first has not been there", async () => {
+    first.stop();
+    const kv = await client({ lazy: false });
+    expect(await kv.get("a")).toBeUndefined();
+    await first.start();
+    await eventually("both are well", () => {
+      expect(kv.replicas.map(({ isWell }) => isWell)).toEqual([true, true]);
+    });
+    await kv.get("a");
+    expect([first.gets, second.gets]).toEqual([0, 2]);
+  });
+
   it("are no reason to lose an answer when a listener throws", async () => {
     const fail = (): never => {
       throw new Error("a listener's own");

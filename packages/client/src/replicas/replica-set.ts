@@ -183,6 +183,7 @@ export class ReplicaSet {
     const isWell = replica.health === "well";
     this.#options.onNews({ kind: isWell ? "up" : "down", address: replica.address, reason });
     if (!isWell) {
+      this.passOver(replica);
       this.#askMembersAtMs = Math.min(this.#askMembersAtMs, performance.now() + MEMBERS_SOON_MS);
     }
     this.#wake();

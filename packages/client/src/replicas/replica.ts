@@ -63,7 +63,7 @@ export class Replica {
   #busySinceMs = 0;
   #checkedAtMs = performance.now();
   #isChecking = false;
-  /** Whether it has ever been asked how it is; until then it is left alone, unless calls wait on it. */
+  /** Whether it has ever been asked how it is; until then it is left alone, unless it is in use. */
   #isProbed = false;
   #recheckMs = RECHECK_MS_MIN;
   #refusesWritesUntilMs = 0;
@@ -173,7 +173,8 @@ export class Replica {
     if (this.#health === "sick" || (this.#health === "unknown" && this.#isProbed)) return this.#recheckMs;
     const silentSinceMs = Math.max(this.#heardAtMs, this.#busySinceMs);
     if (this.inFlight > 0 && nowMs - silentSinceMs >= SILENCE_MS) return SILENCE_MS;
-    return this.#watches > 0 ? WATCHED_CHECK_MS : IDLE_CHECK_MS;
+    if (this.#watches > 0) return WATCHED_CHECK_MS;
+    return this.#health === "unknown" ? Number.POSITIVE_INFINITY : IDLE_CHECK_MS;
   }
 
   /** Asks how the replica is, now. Never rejects. */
