@@ -5,6 +5,7 @@ describe("addresses", () => {
   it.each([
     ["127.0.0.1:4000", { kind: "address", address: "127.0.0.1:4000" }],
     ["[::1]:4000", { kind: "address", address: "[::1]:4000" }],
+    ["[fe80::1%eth0]:4000", { kind: "address", address: "[fe80::1%eth0]:4000" }],
     ["replica.example:1", { kind: "address", address: "replica.example:1" }],
     ["dns:///mesh.example:4000", { kind: "name", host: "mesh.example", port: 4000 }],
   ])("%s is understood", (text, seed) => {
@@ -20,6 +21,7 @@ describe("addresses", () => {
     "a:b",
     "http://a:4000",
     "::1:4000",
+    "[::1%]:4000",
     "dns:///a",
     "a b:1",
   ])("%j is refused", (text) => {

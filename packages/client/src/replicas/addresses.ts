@@ -7,7 +7,7 @@ export type Seed =
   | { readonly kind: "address"; readonly address: string }
   | { readonly kind: "name"; readonly host: string; readonly port: number };
 
-const ADDRESS = /^(?:\[([0-9a-fA-F:.%]+)\]|([^\s:/[\]]+)):(\d{1,5})$/;
+const ADDRESS = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.~-]+)?)\]|([^\s:/[\]]+)):(\d{1,5})$/;
 const DNS_PREFIX = "dns:///";
 
 /** Reads `host:port`, `[ipv6]:port` or `dns:///host:port`; throws INVALID_ARGUMENT. */
