@@ -26,10 +26,12 @@ export interface StandardSchema<V> {
   };
 }
 
+/** @inline */
 type SchemaResult<V> =
   | { readonly value: V; readonly issues?: undefined }
   | { readonly issues: readonly SchemaIssue[] };
 
+/** @inline */
 interface SchemaIssue {
   readonly message: string;
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;

@@ -32,7 +32,7 @@ export const ERROR_CODES = [
   "OVERLOADED",
 ] as const;
 
-/** One of {@link ERROR_CODES}. */
+/** What kind of failure it is. */
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** An operating failure: something that happens to correct programs. Carries a code, and what a caller may need. */
