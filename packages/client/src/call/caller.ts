@@ -102,7 +102,7 @@ export class Caller {
     let inDoubt = false;
     let refusal: MeshkvError | undefined;
     let bound: Replica | undefined;
-    const problems: MeshkvError[] = [];
+    let problems: MeshkvError[] = [];
     for (let round = 0; ; ) {
       const replica = bound ?? this.#choose(plan, tried);
       if (plan.signal?.aborted === true) throw cancelled(plan.signal);
@@ -136,6 +136,7 @@ export class Caller {
       }
       if (!isRound) continue;
       tried.clear();
+      problems = [];
       // Or until some replica is well again.
       await this.replicas.changed(pauseMs, plan.signal);
       round += 1;

@@ -99,7 +99,6 @@ export class WatchStream<V> implements Watch<V> {
       if (failure?.fate === "final") throw failure.error;
       if (progressed) {
         hasBegun = true;
-        problems = [];
         tried.clear();
         round = 0;
       }
@@ -113,6 +112,7 @@ export class WatchStream<V> implements Watch<V> {
       lost = round === 0 ? failure?.error : undefined;
       if (!isRound) continue;
       tried.clear();
+      problems = [];
       const ceilingMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** round);
       await replicas.changed(ceilingMs * (0.5 + 0.5 * Math.random()), this.#closed.signal);
       round += 1;
