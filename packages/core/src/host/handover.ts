@@ -15,7 +15,7 @@ import type { KeyText } from "../ids.ts";
 import type { Entry } from "../entry.ts";
 import type { MemberSet } from "../member-set.ts";
 import type { ScanRequest, ScanResult } from "../table.ts";
-import { type VersionVector } from "../version-vector.ts";
+import { VersionVector } from "../version-vector.ts";
 
 const CHUNK_BYTES = 4 * FRAME_BYTES_TARGET;
 
@@ -75,7 +75,10 @@ export class Handover {
    */
   #seen(): VersionVector | undefined {
     const { identity, durableVector, durableMembers } = this.#parts.old;
-    return identity.damaged ? undefined : everythingIn(durableVector, durableMembers);
+    if (identity.damaged) return undefined;
+    const all = [...everythingIn(durableVector, durableMembers).entries()];
+    // Names that stand for branches of copied directories are no members'.
+    return new VersionVector(all.filter(([origin]) => durableMembers.get(origin) !== undefined));
   }
 
   /** Entries are offered whole, or not at all. */

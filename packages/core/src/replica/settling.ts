@@ -59,7 +59,7 @@ export function settlingChecksum(checksum: number): number {
 
 /**
  * Whether an adopted put has come that was here under another name, and was settled since: what this replica has of
- * its first author's log, or was offered before, includes it, and its key's entry does not.
+ * its first author's log, or was offered before, includes it, and its key's entry has something later instead.
  */
 export function isSettledHere(
   entry: Entry | undefined,
@@ -68,6 +68,22 @@ export function isSettledHere(
   members: MemberSet,
 ): boolean {
   const { adopted, isDelete } = record;
-  if (adopted === undefined || isDelete || isOutdated(entry, record)) return false;
-  return isCovered(adopted, vector, members, NO_BRANCHES);
+  if (entry === undefined || adopted === undefined || isDelete || isOutdated(entry, record)) return false;
+  // Names that stand for branches of copied directories are no members': what of them is here cannot be told for certain.
+  if (members.get(adopted.origin) === undefined) return false;
+  return (
+    mayBeSettledBy([entry.winner, ...entry.siblings], record) &&
+    isCovered(adopted, vector, members, NO_BRANCHES)
+  );
+}
+
+/**
+ * Whether records of a key that a replica has can be what is left after it had seen a write: one of them is later, and
+ * none is the write itself, by whatever name. Two adopters may name a write of a copied directory differently.
+ */
+export function mayBeSettledBy(left: readonly WriteRecord[], record: WriteRecord): boolean {
+  const { timestamp, checksum } = record.adopted ?? record;
+  const isWrite = ({ adopted, ...own }: WriteRecord): boolean =>
+    (adopted ?? own).timestamp === timestamp && (adopted ?? own).checksum === checksum;
+  return left.some((one) => originalTimestamp(one) > timestamp) && !left.some(isWrite);
 }

@@ -2,7 +2,8 @@
 import type { ReplicaId } from "../ids.ts";
 import type { Entry } from "../entry.ts";
 import { covers } from "../merge.ts";
-import { isSameWrite, type WriteRecord } from "../record.ts";
+import type { WriteRecord } from "../record.ts";
+import { mayBeSettledBy } from "../replica/settling.ts";
 import type { Timestamp } from "../timestamp.ts";
 import type { VersionVector } from "../version-vector.ts";
 import type { StrayBranches } from "./branches.ts";
@@ -24,7 +25,7 @@ export function settledBy(
     timestamp <= Math.min(seen.get(origin), strays.get(origin)?.common ?? Number.POSITIVE_INFINITY);
   return [entry.winner, ...entry.siblings].filter((record) => {
     const { origin, timestamp, adopted, isDelete } = record;
-    if (isDelete || offered.some((other) => isSameWrite(other, record) || covers(other, record)))
+    if (isDelete || offered.some((other) => covers(other, record)) || !mayBeSettledBy(offered, record))
       return false;
     return had(origin, timestamp) || (adopted !== undefined && had(adopted.origin, adopted.timestamp));
   });

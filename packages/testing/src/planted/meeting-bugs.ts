@@ -22,8 +22,8 @@ export const MEETING_BUGS: readonly PlantedBug[] = [
     patches: [
       inCore(
         "replica/settling.ts",
-        "return isCovered(adopted, vector, members, NO_BRANCHES);",
-        "return false;",
+        "isCovered(adopted, vector, members, NO_BRANCHES)",
+        "members === undefined",
       ),
     ],
     hunt: byScenario("what-was-settled-before-it-arrived-is-no-conflict"),
