@@ -11,6 +11,19 @@ function vector(...claims: readonly [ReplicaId, number][]): VersionVector {
 }
 
 describe("Knowledge", () => {
+  it("is what a member says itself: more that was heard of it was heard of a copy of its directory", () => {
+    const knowledge = new Knowledge();
+    knowledge.learn(A, vector([B, 7], [C, 2]), [C]);
+    const before = knowledge.revisionOf(A);
+    knowledge.meet(A, vector([B, 5], [C, 3]), []);
+    expect(knowledge.get(A)?.vector.equals(vector([B, 5], [C, 3]))).toBe(true);
+    expect([...(knowledge.get(A)?.removed ?? [])]).toEqual([C]);
+    expect(knowledge.revisionOf(A)).toBeGreaterThan(before);
+    // Who has got further since is known to have: nothing is begun anew.
+    knowledge.meet(A, vector([B, 6], [C, 3]), []);
+    expect(knowledge.get(A)?.vector.equals(vector([B, 6], [C, 3]))).toBe(true);
+  });
+
   it("knows nothing of a member that nobody spoke of", () => {
     const knowledge = new Knowledge();
     expect(knowledge.get(A)).toBeUndefined();

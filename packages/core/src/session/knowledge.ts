@@ -25,6 +25,19 @@ export class Knowledge {
     return this.#known.keys();
   }
 
+  /**
+   * A member says itself what it has: that is all. More may have been heard of it from a copy of its directory that has
+   * given way since, and then nothing that its copy had would ever count as settled.
+   */
+  meet(member: ReplicaId, vector: VersionVector, removed: Iterable<ReplicaId>): void {
+    const known = this.#known.get(member);
+    if (known !== undefined && !vector.includes(known.vector)) {
+      const revision = known.revision + 1;
+      this.#known.set(member, { vector: new VersionVector(), removed: known.removed, revision });
+    }
+    this.learn(member, vector, removed);
+  }
+
   /** Takes in what a member has; `removed` is undefined when nothing was said of it. */
   learn(member: ReplicaId, vector: VersionVector, removed: Iterable<ReplicaId> | undefined): void {
     let known = this.#known.get(member);

@@ -273,7 +273,7 @@ export class Peering {
     if (twin !== undefined) this.#close(twin, undefined, "a second link");
     replica.setMembers(merged);
     replica.clock.observe(theirs.clock);
-    this.knowledge.learn(theirs.replicaId, theirs.vector, theirs.members.removed());
+    this.knowledge.meet(theirs.replicaId, theirs.vector, theirs.members.removed());
     session.mode = "streaming";
     session.hearsayDue = true;
     session.ackDue = true;

@@ -50,8 +50,11 @@ export class Receiver {
       return { code: "REMOVED", message: "this replica was removed" };
     replica.clock.observe(frame.clock);
     this.#knowledge.learn(peer, frame.vector, frame.members?.removed());
+    const told = new Set<ReplicaId | undefined>([replica.id]);
+    for (const { mode, peer: linked } of sessions) if (mode === "streaming") told.add(linked);
     for (const { member, vector, removed } of frame.heard) {
-      if (member !== replica.id) this.#knowledge.learn(member, vector, removed);
+      // Who is linked says itself what it has.
+      if (!told.has(member)) this.#knowledge.learn(member, vector, removed);
     }
     const { log } = frame;
     if (log !== undefined && log.origin !== replica.id) {

@@ -37,6 +37,8 @@ export class SessionProbes {
   isBelowForgotten: (record: WriteRecord) => boolean = () => false;
   /** Whether the author of the one had seen the other, itself or through others; told by the same. */
   hadSeen: (later: WriteRecord, earlier: WriteRecord) => boolean = () => false;
+  /** Whether the one comes after the other although its version is less; told by the same. */
+  isAfter: (later: WriteRecord, earlier: WriteRecord) => boolean = () => false;
   /** Writes that were not acknowledged yet, by the session that made them, and what it had seen of their key. */
   readonly #writing = new Map<WriteRecord, readonly [Session, WriteRecord | undefined]>();
   readonly #writers: Random;
@@ -73,8 +75,9 @@ export class SessionProbes {
       this.#writing.delete(record);
       this.writes += 1;
       const [session, before] = writing;
-      // What a clock wrote that ran hours ahead competes as of its adoption, and its version stays what it was (rule C5).
-      if (before !== undefined && compareRecords(record, before) <= 0 && !this.hadSeen(record, before)) {
+      // What a clock wrote that ran hours ahead competes as of its adoption, if it does, and its version stays what it was
+      // (rule C5).
+      if (before !== undefined && compareRecords(record, before) <= 0 && !this.isAfter(record, before)) {
         throw new Violation(
           "always-session",
           `${session.name} writes ${describe(record)} of ${record.key}, after it saw ${describe(before)}`,

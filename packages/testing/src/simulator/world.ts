@@ -81,8 +81,11 @@ export class World implements Surroundings {
     );
     this.observer = new Oracle(this.parameters, this.trace, this.machines);
     this.probes = new SessionProbes(this.parameters, new Random(seed, 77), new Random(seed, 78));
-    this.probes.isBelowForgotten = (record) => this.observer.registry.isBelowForgotten(record);
-    this.probes.hadSeen = (later, earlier) => this.observer.registry.hadSeen(later, earlier);
+    const { registry } = this.observer;
+    this.probes.isBelowForgotten = (record) => registry.isBelowForgotten(record);
+    this.probes.hadSeen = (later, earlier) => registry.hadSeen(later, earlier);
+    this.probes.isAfter = (later, earlier) =>
+      registry.hadSeen(later, earlier) || registry.isForgotten(earlier);
     this.watches = new WatchProbes(this.parameters, new Random(seed, 79));
     this.concerns = new ConcernProbes(new Random(seed, 80), this.observer);
     this.#workload = new Workload(this.parameters, new Random(seed, 2));

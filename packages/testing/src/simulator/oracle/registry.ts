@@ -202,6 +202,11 @@ export class Registry {
     return this.#forgotten.get(key)?.some(({ seen }) => seen.has(number)) === true;
   }
 
+  /** Whether a replica that had the record, and nothing else of its key, has forgotten it: it competes with nothing more. */
+  isForgotten(record: WriteRecord): boolean {
+    return this.get(record).isForgotten;
+  }
+
   /** Whether the record would have lost against one that a replica has forgotten. */
   isBelowForgotten(record: WriteRecord): boolean {
     const issued = this.get(record);
