@@ -96,11 +96,11 @@ const TARGETS: readonly Target[] = [
     measured: ratio("meshkv pipeline get", "etcd unary get"),
   },
   {
-    name: "pipelined durable set, against meshkv's own unary set",
+    name: "durable sets of one pipeline stream, against meshkv's own unary set",
     target: 4,
     compare: "at least",
     unit: "",
-    measured: ratio("meshkv pipeline set", "meshkv unary set"),
+    measured: ratio("meshkv pipeline set, one stream", "meshkv unary set"),
   },
   {
     name: "three peers against one, unary durable set at the writer",
