@@ -17,7 +17,7 @@ export interface Scale {
   /** Keys of the tables that are compared when growth is measured, from the smallest to the largest. */
   readonly growth: readonly [small: number, ...larger: number[]];
   readonly linkMembers: number;
-  /** Writes per second while a peer is stopped, and for how long. */
+  /** Writes per second while a peer is stopped, and for how long; while all are well, for two minutes at most. */
   readonly stoppedRate: number;
   readonly stoppedSeconds: number;
   /** Keys of the table, operations per second, half of them sets, and seconds of the long steady load. */
@@ -79,7 +79,7 @@ export const FULL: Scale = {
   stoppedRate: 1000,
   stoppedSeconds: 600,
   enduranceKeys: 1_000_000,
-  enduranceRate: 4000,
+  enduranceRate: 2000,
   enduranceSeconds: 3600,
 };
 
