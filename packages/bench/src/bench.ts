@@ -2,10 +2,13 @@ import { median, spread } from "./statistics.ts";
 
 /** How much is measured. */
 export interface Scale {
+  /** Whether loads are run that no target is judged by: lists, mixed loads, more ways of driving other servers. */
+  readonly isWhole: boolean;
   /** Rounds of the throughput loads; each load runs once a round, in turn. */
   readonly rounds: number;
-  /** Seconds of one load in one round. */
+  /** Seconds of one load in one round, and of the warm-up of a unary one. */
   readonly seconds: number;
+  readonly warmSeconds: number;
   /** Keys of the tables that throughput is measured on. */
   readonly keys: number;
   /** Writes per second while delays are measured. */
@@ -16,6 +19,8 @@ export interface Scale {
   readonly watchers: number;
   /** Keys of the tables that are compared when growth is measured, from the smallest to the largest. */
   readonly growth: readonly [small: number, ...larger: number[]];
+  /** Runs at each size whose median counts. */
+  readonly growthRuns: number;
   readonly linkMembers: number;
   /** Writes per second while a peer is stopped, and for how long; while all are well, for two minutes at most. */
   readonly stoppedRate: number;
@@ -28,8 +33,10 @@ export interface Scale {
 
 /** Runs every load once, to see that all work: too short for a figure to mean anything. */
 export const SMOKE: Scale = {
+  isWhole: true,
   rounds: 1,
   seconds: 1,
+  warmSeconds: 0.5,
   keys: 1000,
   delayRate: 100,
   delaySeconds: 1,
@@ -37,6 +44,7 @@ export const SMOKE: Scale = {
   bootstrapKeys: 2000,
   watchers: 20,
   growth: [500, 1000],
+  growthRuns: 1,
   linkMembers: 3,
   stoppedRate: 100,
   stoppedSeconds: 1,
@@ -45,10 +53,12 @@ export const SMOKE: Scale = {
   enduranceSeconds: 2,
 };
 
-/** About two minutes on a quiet machine. */
+/** Under two minutes on a quiet machine. */
 export const QUICK: Scale = {
+  isWhole: false,
   rounds: 3,
   seconds: 1,
+  warmSeconds: 0.5,
   keys: 20_000,
   delayRate: 5000,
   delaySeconds: 3,
@@ -56,9 +66,10 @@ export const QUICK: Scale = {
   bootstrapKeys: 50_000,
   watchers: 1000,
   growth: [10_000, 100_000],
+  growthRuns: 3,
   linkMembers: 5,
   stoppedRate: 1000,
-  stoppedSeconds: 3,
+  stoppedSeconds: 2,
   enduranceKeys: 20_000,
   enduranceRate: 4000,
   enduranceSeconds: 3,
@@ -66,8 +77,10 @@ export const QUICK: Scale = {
 
 /** The scale that the targets are stated for. */
 export const FULL: Scale = {
+  isWhole: true,
   rounds: 5,
   seconds: 5,
+  warmSeconds: 1,
   keys: 100_000,
   delayRate: 5000,
   delaySeconds: 30,
@@ -75,6 +88,7 @@ export const FULL: Scale = {
   bootstrapKeys: 1_000_000,
   watchers: 1000,
   growth: [10_000, 1_000_000, 10_000_000],
+  growthRuns: 5,
   linkMembers: 5,
   stoppedRate: 1000,
   stoppedSeconds: 600,

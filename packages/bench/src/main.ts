@@ -15,6 +15,7 @@ import { measureEndurance } from "./suites/endurance.ts";
 import { measureFailover } from "./suites/failover.ts";
 import { measureGrowth } from "./suites/growth.ts";
 import { measureLinks, measureReplication } from "./suites/replication.ts";
+import { measureScaling } from "./suites/scaling.ts";
 import { measureStoppedPeer } from "./suites/stopped-peer.ts";
 import { measureThroughput } from "./suites/throughput.ts";
 
@@ -26,8 +27,12 @@ const SUITES = {
   client: measureClient,
   failover: measureFailover,
   growth: measureGrowth,
+  scaling: measureScaling,
   endurance: measureEndurance,
 };
+
+/** What the quick run leaves out unless it is named: shorter they say nothing. */
+const LONG: readonly string[] = ["failover", "scaling", "endurance"];
 
 const { values: options } = parseArgs({
   options: {
@@ -35,7 +40,7 @@ const { values: options } = parseArgs({
     smoke: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     out: { type: "string", default: "bench-results" },
-    only: { type: "string", multiple: true, default: Object.keys(SUITES) },
+    only: { type: "string", multiple: true },
   },
 });
 
@@ -58,20 +63,31 @@ function versions(): Record<string, string> {
   return found;
 }
 
+const unknown = options.only?.filter((name) => !(name in SUITES)) ?? [];
+if (unknown.length > 0) {
+  process.stderr.write(
+    `bench: no suite ${unknown.join(", ")}; there are ${Object.keys(SUITES).join(", ")}\n`,
+  );
+  process.exit(2);
+}
 const startMs = performance.now();
 const startedAt = new Date().toISOString();
 const loadBefore = loadavg()[0] ?? 0;
 const folder = await mkdtemp(join(tmpdir(), "meshkv-bench-"));
 const scale = options.smoke ? SMOKE : options.quick ? QUICK : FULL;
+const asked = options.only ?? Object.keys(SUITES).filter((name) => !options.quick || !LONG.includes(name));
+const suiteSeconds: Record<string, number> = {};
 const bench = new Bench(scale, folder, (text) => process.stderr.write(`${text}\n`));
 try {
   for (const [name, measure] of Object.entries(SUITES)) {
-    if (!options.only.includes(name)) continue;
+    if (!asked.includes(name)) continue;
+    const suiteMs = performance.now();
     try {
       await measure(bench);
     } catch (error) {
       bench.fail(name, error);
     }
+    suiteSeconds[name] = Math.round((performance.now() - suiteMs) / 1000);
   }
 } finally {
   await rm(folder, { recursive: true, force: true });
@@ -83,6 +99,7 @@ const document = {
   revision: revision(),
   startedAt,
   seconds: Math.round((performance.now() - startMs) / 1000),
+  suiteSeconds,
   machine: {
     processor: cpus()[0]?.model ?? "unknown",
     cores: availableParallelism(),

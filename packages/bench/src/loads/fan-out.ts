@@ -10,9 +10,14 @@ const KEY = new TextEncoder().encode("fan-out");
 
 /**
  * Writes one key again and again; returns the milliseconds from the sending of each write to the event at each watcher.
- * The watchers are spread over ten connections.
+ * The watchers are spread over ten connections; `onLive` is called when all of them watch.
  */
-export async function fanOutDelays(address: string, watchers: number, writes: number): Promise<number[]> {
+export async function fanOutDelays(
+  address: string,
+  watchers: number,
+  writes: number,
+  onLive = (): void => undefined,
+): Promise<number[]> {
   const connections = Array.from({ length: CONNECTIONS }, () => new RawWatches(address));
   const writer = new GrpcClient(address);
   const delays: number[] = [];
@@ -44,6 +49,7 @@ export async function fanOutDelays(address: string, watchers: number, writes: nu
     // The first message of each says that it is live.
     await allSeen(watchers);
     delays.length = 0;
+    onLive();
     for (let write = 1; write <= writes; write += 1) {
       const value = new TextEncoder().encode(String(write));
       sentMs = performance.now();

@@ -31,11 +31,17 @@ const SPARE_SECONDS = 60;
 
 let files = 0;
 
-/** 8 connections with calls in flight on each, for some seconds after a warm-up of half a second. */
+/** How long is measured, in seconds, and for how long before that it runs uncounted. */
+export interface UnaryTime {
+  readonly seconds: number;
+  readonly warmSeconds: number;
+}
+
+/** 8 connections with calls in flight on each, for some seconds after a warm-up. */
 export async function unaryThroughput(
   folder: string,
   { address, path, body, inFlight = 32 }: UnaryCall,
-  seconds: number,
+  { seconds, warmSeconds }: UnaryTime,
 ): Promise<UnaryResult> {
   files += 1;
   const file = join(folder, `body-${files}`);
@@ -46,7 +52,8 @@ export async function unaryThroughput(
   const [program, args] = pinned(
     "load",
     [
-      ["h2load", "-t", "1", "-c", "8", "-m", String(inFlight), "-D", String(seconds), "--warm-up-time", "1"],
+      ["h2load", "-t", "1", "-c", "8", "-m", String(inFlight)],
+      ["-D", String(seconds), "--warm-up-time", `${warmSeconds * 1000}ms`],
       ["-d", file, "-H", "content-type: application/grpc", "-H", "te: trailers"],
       `http://${address}${path}`,
     ].flat(),

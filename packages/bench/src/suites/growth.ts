@@ -30,7 +30,7 @@ export async function measureGrowth(bench: Bench): Promise<void> {
         const load = { ...FILL, address, next };
         // The median of several short runs: one pause of the machine must not decide.
         const runs: number[] = [];
-        for (let run = 0; run < 5; run += 1)
+        for (let run = 0; run < scale.growthRuns; run += 1)
           runs.push(quantile(await latencies(load, RATE, scale.seconds), 0.99));
         bench.add(`${kind} p99 at ${keys} keys`, "ms", median(runs), `${RATE} operations/s, one at a time`);
       }
