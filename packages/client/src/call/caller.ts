@@ -40,8 +40,8 @@ export interface CallPlan {
   readonly preferred?: Replica | undefined;
   /** Whether the call carries a session: another replica may have to wait for it, so nobody is waited for too long. */
   readonly hasSession?: boolean;
-  /** Whether its answer waits for other replicas, so that only its caller can tell how long is too long. */
-  readonly waitsForOthers?: boolean;
+  /** Whether it waits for other replicas or is about many keys, so that only its caller can tell how long is too long. */
+  readonly mayTakeLong?: boolean;
 }
 
 /** A reply, and who gave it. */
@@ -105,12 +105,14 @@ export class Caller {
     let problems: MeshkvError[] = [];
     for (let round = 0; ; ) {
       const replica = bound ?? this.#choose(plan, tried);
-      if (plan.signal?.aborted === true) throw cancelled(plan.signal);
-      if (this.replicas.isClosed) throw new MeshkvError("CANCELLED", "the client is closed");
+      this.#throwIfOver(plan);
       if (replica === undefined) {
         // A name that stood for nobody when the client was made may stand for somebody now.
-        if ((await this.replicas.lookUp()) > 0) continue;
-        throw this.replicas.unreachable();
+        const isPatient = this.#options.retries;
+        if (await this.replicas.find(plan.deadlineMs, isPatient, plan.signal)) continue;
+        this.#throwIfOver(plan);
+        const error = this.replicas.unreachable();
+        throw inDoubt && plan.kind !== "read" ? withDoubt(error, refusal) : error;
       }
       tried.add(replica);
       const failure = await this.#attempt(method, message, replica, plan, tried);
@@ -143,6 +145,12 @@ export class Caller {
       // A member that was removed does not come back under its id: nobody will ever tell what became of the write.
       if (bound?.isRetired === true || patience.isTooLate(latencyMs, Date.now())) throw verdict;
     }
+  }
+
+  /** Throws CANCELLED when the caller gave up or the client was closed. */
+  #throwIfOver({ signal }: CallPlan): void {
+    if (signal?.aborted === true) throw cancelled(signal);
+    if (this.replicas.isClosed) throw new MeshkvError("CANCELLED", "the client is closed");
   }
 
   /** The replica for the next attempt, sessions' and recent writes' own first. */
@@ -195,8 +203,8 @@ export class Caller {
   }
 
   /** Whether a replica is not to be waited for as long as the call may take: it may lack what the session has seen. */
-  #isShort({ kind, hasSession, waitsForOthers }: CallPlan): boolean {
-    if (hasSession !== true || waitsForOthers === true || this.replicas.all.length < 2) return false;
+  #isShort({ kind, hasSession, mayTakeLong }: CallPlan): boolean {
+    if (hasSession !== true || mayTakeLong === true || this.replicas.all.length < 2) return false;
     return this.#options.retries || kind === "read";
   }
 

@@ -23,6 +23,8 @@ const MEMBERS_MS = 2000;
 /** After a replica was lost, sooner. */
 const MEMBERS_SOON_MS = 200;
 const MEMBERS_TIMEOUT_MS = 2000;
+/** How often a name that stands for nobody is looked up again while somebody waits. */
+const LOOK_UP_MS = 200;
 
 /** What happens to the replicas of a client, for whoever wants to know. */
 export interface ReplicaNews {
@@ -53,6 +55,7 @@ export class ReplicaSet {
   #timer: NodeJS.Timeout | undefined;
   #tickedAtMs = performance.now();
   #askMembersAtMs = 0;
+  #lookingUp: Promise<void> | undefined;
   #isAsking = false;
   #isClosed = false;
 
@@ -71,7 +74,7 @@ export class ReplicaSet {
   /** Finds the first replica that is well, and the members; rejects with UNAVAILABLE when there is none in time. */
   async open(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
     const endMs = performance.now() + timeoutMs;
-    await this.#addSeeds();
+    await this.find(Date.now() + timeoutMs, !this.#options.lazy, signal);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     // A program that has nothing else to do may end.
     this.#timer.unref();
@@ -81,7 +84,6 @@ export class ReplicaSet {
       const remainingMs = endMs - performance.now();
       if (remainingMs <= 0) throw this.unreachable();
       await this.changed(Math.min(remainingMs, MEMBERS_SOON_MS), signal);
-      if (this.#replicas.size === 0) await this.#addSeeds();
     }
     if (this.#options.discover) await this.#askMembers();
   }
@@ -133,10 +135,22 @@ export class ReplicaSet {
     return undefined;
   }
 
-  /** Looks up once more for which replicas the seeds stand; resolves with how many there are. */
-  async lookUp(): Promise<number> {
-    await this.#addSeeds();
-    return this.#replicas.size;
+  /**
+   * Looks up once more for which replicas the seeds stand, and, when `isPatient`, again until there is one. Gives up at the
+   * deadline (`Date.now()`) or when the caller does; resolves with whether any replica is known.
+   */
+  async find(deadlineMs: number, isPatient: boolean, signal?: AbortSignal): Promise<boolean> {
+    while (!this.#isClosed && signal?.aborted !== true) {
+      const found = new AbortController();
+      const signals = signal === undefined ? [found.signal] : [found.signal, signal];
+      const tooLate = this.changed(deadlineMs - Date.now(), AbortSignal.any(signals));
+      await Promise.race([this.#addSeeds(), tooLate]);
+      found.abort();
+      const remainingMs = deadlineMs - Date.now();
+      if (this.#replicas.size > 0 || !isPatient || remainingMs <= 0) break;
+      await this.changed(Math.min(remainingMs, LOOK_UP_MS), signal);
+    }
+    return this.#replicas.size > 0;
   }
 
   /** Where there is an order: this one comes last from now on. */
@@ -160,8 +174,14 @@ export class ReplicaSet {
     return new MeshkvError("UNAVAILABLE", ["no replica can be reached:", ...problems].join("\n  "));
   }
 
-  async #addSeeds(): Promise<void> {
-    for (const address of await resolveSeeds(this.#options.seeds, this.#options.resolve)) this.#add(address);
+  /** One look-up at a time: a system that does not answer is not asked again meanwhile. */
+  #addSeeds(): Promise<void> {
+    const { seeds, resolve } = this.#options;
+    this.#lookingUp ??= resolveSeeds(seeds, resolve).then((addresses) => {
+      this.#lookingUp = undefined;
+      for (const address of addresses) this.#add(address);
+    });
+    return this.#lookingUp;
   }
 
   #add(address: string): void {

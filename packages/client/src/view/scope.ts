@@ -54,7 +54,7 @@ export async function callIn<Method extends DescMethodUnary>(
     signal,
     preferred,
     hasSession: token !== "",
-    waitsForOthers: waitsForOthers(options),
+    mayTakeLong: waitsForOthers(options) || (kind !== "read" && key === undefined),
   };
   const { reply, replica } = await caller.call(method, request(token), plan).catch((error: unknown) => {
     // A write that is not on as many replicas as was asked for exists all the same: its session has seen it.

@@ -36,7 +36,9 @@ export async function* verifyIn(
     throwIfClosed();
     const replica = replicas.choose(false, tried);
     if (replica === undefined) {
-      if ((await replicas.lookUp()) > 0) continue;
+      if (await replicas.find(deadlineMs, caller.retries, signal)) continue;
+      throwIfAborted();
+      throwIfClosed();
       throw replicas.unreachable();
     }
     tried.add(replica);

@@ -89,7 +89,9 @@ export class WatchStream<V> implements Watch<V> {
       if (replicas.isClosed) throw new MeshkvError("CANCELLED", "the client is closed");
       const replica = this.#choose(tried);
       if (replica === undefined) {
-        if ((await replicas.lookUp()) > 0) continue;
+        const isPatient = hasBegun || caller.retries;
+        const deadlineMs = Date.now() + this.#scope.timeoutMs;
+        if ((await replicas.find(deadlineMs, isPatient, this.#closed.signal)) || isPatient) continue;
         throw replicas.unreachable();
       }
       if (lost !== undefined) caller.noteRetry(lost, replica.address);
