@@ -145,7 +145,8 @@ export class MemberSet {
    * it still, or for a ghost in its place.
    * @param id who moves
    * @param from the members of the mesh that it comes from
-   * @param source who lets it in; of two live copies of one directory it keeps the id of both
+   * @param source who lets it in; of two live copies of one directory it keeps the id of both, or is itself the successor that
+   *   the note here names
    */
   withAncestry(id: ReplicaId, from: MemberSet, source: ReplicaId | undefined): MemberSet {
     const predecessors = new Map<ReplicaId, [ReplicaId, Succession]>();
@@ -155,7 +156,8 @@ export class MemberSet {
     const notes: [ReplicaId, Succession][] = [];
     for (let next = predecessors.get(id); next !== undefined; next = predecessors.get(next[0])) {
       predecessors.delete(next[1].successor);
-      if (next[0] !== source) notes.push(next);
+      const isSources = next[0] === source || this.get(next[0])?.succession?.successor === source;
+      if (!isSources) notes.push(next);
     }
     return notes.reduce<MemberSet>((members, note) => members.without(...note), this);
   }

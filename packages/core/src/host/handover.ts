@@ -162,7 +162,7 @@ function branchesOf(replica: Replica): Map<ReplicaId, Position> {
 }
 
 /** All that a replica has of any origin, under its own versions or adopted from predecessors of peers. */
-function everythingIn(held: VersionVector, members: MemberSet): VersionVector {
+export function everythingIn(held: VersionVector, members: MemberSet): VersionVector {
   const vector = held.clone();
   for (const [, { succession }] of members.entries()) {
     if (succession === undefined || !hasTaken(held, succession)) continue;

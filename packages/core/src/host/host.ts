@@ -22,6 +22,7 @@ import { TIMESTAMP_MAX } from "../timestamp.ts";
 import { VersionVector } from "../version-vector.ts";
 import { WatchHub } from "../watch/watch-hub.ts";
 import { Dialer } from "./dialer.ts";
+import { Founding } from "./founding.ts";
 import { Handover } from "./handover.ts";
 import type { HostAction } from "./host-action.ts";
 import type { Slot } from "./slot.ts";
@@ -65,6 +66,7 @@ export class Host {
   readonly #dialer: Dialer;
   readonly #links = new Map<LinkId, { readonly slot: Slot; readonly info: LinkInfo }>();
   readonly #selfAddresses = new Set<string>();
+  readonly #founding: Founding;
   #active: Slot;
   #succession: Succession | undefined;
   #frozen = false;
@@ -93,6 +95,13 @@ export class Host {
     this.#active = { generation, table, replica, outbox, peering: new Peering(replica, outbox, config) };
     this.watches = new WatchHub(this.#active, nowMs, config.changeRingBytes);
     this.#nextGeneration = generation + 1;
+    this.#founding = new Founding({
+      address: config.address,
+      randomId: () => this.#randomId(),
+      freeze: () => this.#freeze(),
+      thaw: () => (this.#frozen = false),
+      event: (name, details) => this.#event(name, details),
+    });
     replica.beginStart(this.#randomId() as StartId);
     this.#announceAddress(replica, nowMs);
     this.#settle(nowMs);
@@ -225,6 +234,7 @@ export class Host {
     if (slot === this.#active) this.watches.published(steps);
     slot.peering.durable(records, nowMs);
     if (slot === this.#active) this.#succession?.handover?.oldDurable();
+    if (this.#succession === undefined) this.#founding.advance(this.#active.replica, nowMs);
     this.#settle(nowMs);
   }
 
@@ -256,6 +266,7 @@ export class Host {
     this.#succession?.slot.peering.tick(nowMs);
     if (!this.#frozen) this.#dial(nowMs);
     this.#dialSource(nowMs);
+    if (this.#succession === undefined) this.#founding.advance(this.#active.replica, nowMs);
     this.#settle(nowMs);
   }
 
@@ -358,7 +369,7 @@ export class Host {
   // ---- rejoining ----
 
   #beginRejoin(slot: Slot, address: string, code: ErrorCode, message: string, nowMs: number): void {
-    if (slot !== this.#active || this.#succession !== undefined) return;
+    if (slot !== this.#active || this.#succession !== undefined || this.#frozen) return;
     if (address === "")
       return this.#event("rejoin-impossible", { code, message: "the peer told no address" });
     const generation = this.#nextGeneration;

@@ -362,6 +362,7 @@ const LOUD_EVENTS: ReadonlySet<string> = new Set([
   "rejoining",
   "rejoin-failed",
   "rejoin-impossible",
+  "founded-anew",
   "member-removed",
   "joiner-dropped",
 ]);

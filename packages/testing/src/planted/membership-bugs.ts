@@ -394,6 +394,26 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
     ),
   },
   {
+    name: "nobody-founds-a-mesh-anew",
+    rule: "M3",
+    effect: "servers that were removed one after the other stay apart once all others are gone",
+    patches: [
+      inCore(
+        "host/founding.ts",
+        "return members.isRemoved(id) && members.current().length === 0;",
+        "return false;",
+      ),
+    ],
+    hunt: byScenario("who-were-removed-by-one-that-is-gone-are-a-mesh-again"),
+  },
+  {
+    name: "who-lets-a-copy-in-is-taken-for-a-ghost",
+    rule: "M2",
+    effect: "of two copies of a removed directory the one that stays is dropped, and the two go on rejoining",
+    patches: [inCore("member-set.ts", "|| this.get(next[0])?.succession?.successor === source", "")],
+    hunt: byScenario("two-copies-of-a-removed-directory-are-a-mesh-again"),
+  },
+  {
     name: "branches-of-predecessors-are-not-told",
     rule: "M5",
     effect:

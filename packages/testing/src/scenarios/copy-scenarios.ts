@@ -51,6 +51,39 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: "two-copies-of-a-removed-directory-are-a-mesh-again",
+    run: () => {
+      const wired = new WiredHosts();
+      const [a, b] = wired.mesh("a", "b");
+      if (a === undefined || b === undefined) return;
+      b.write({ common: "1" });
+      wired.pass(500);
+      // a removed b, told it so, and is gone for good; so it is removed as well.
+      const removed = a.replica.members.without(a.replica.id).without(b.replica.id);
+      wired.stop(a);
+      wired.stop(b);
+      const image = b.image();
+      const c = wired.start("c");
+      wired.stop(c);
+      c.restore(image);
+      wired.start("b");
+      wired.start("c", { peers: ["b"] });
+      wired.cut(b, c);
+      b.write({ original: "2" });
+      c.write({ copy: "3" });
+      for (const host of [b, c]) {
+        host.host.change(wired.nowMs, ({ replica }) => replica.setMembers(removed));
+        wired.pass(500);
+        demand(areMembers([host], 1), "each has a mesh of its own");
+      }
+      const { id } = b.replica;
+      wired.heal(b, c);
+      wired.until("they are one mesh", () => areMembers([b, c]), 120_000);
+      wired.until("no write is lost", () => agree(b, c) && Object.keys(b.values).length === 3);
+      demand(b.replica.id === id, "who lets the other in stays what it is");
+    },
+  },
+  {
     name: "what-one-copy-wrote-is-not-taken-for-seen-since-the-other-copy-was",
     run: () => {
       const wired = new WiredHosts();

@@ -46,6 +46,16 @@ function restore(write: (b: WiredHost, wired: WiredHosts) => void): void {
   demand(Object.keys(a.values).sort().join() === "early,late,restored", "no write is lost");
 }
 
+/** A member that is gone removed some, and told them so; then an operator removes it at each of these. */
+function leaveAlone(wired: WiredHosts, gone: ReplicaId, left: readonly WiredHost[]): void {
+  for (const host of left) {
+    const { members } = host.replica;
+    const removed = left.reduce((set, { replica }) => set.without(replica.id), members);
+    host.host.change(wired.nowMs, ({ replica }) => replica.setMembers(removed));
+    remove(wired, host, gone, true);
+  }
+}
+
 export const MEMBERSHIP_SCENARIOS: readonly Scenario[] = [
   {
     name: "an-admission-is-durable-before-it-is-told",
@@ -279,6 +289,30 @@ export const MEMBERSHIP_SCENARIOS: readonly Scenario[] = [
       wired.until("they agree", () => agree(b, young));
       demand(b.values["old"] === "1" && b.values["young"] === "2", "no write is lost");
       demand(young.count("rejoined") === 0, "the younger mesh stays");
+    },
+  },
+  {
+    name: "who-were-removed-by-one-that-is-gone-are-a-mesh-again",
+    run: () => {
+      const wired = new WiredHosts();
+      const [a, b, c] = wired.mesh("a", "b", "c");
+      if (a === undefined || b === undefined || c === undefined) return;
+      a.write({ key: "1" });
+      wired.pass(500);
+      const { id } = a.replica;
+      wired.stop(a);
+      wired.cut(b, c);
+      wired.stop(c);
+      wired.start("c", { peers: ["b"] });
+      b.write({ left: "2" });
+      c.write({ right: "3" });
+      leaveAlone(wired, id, [b, c]);
+      wired.pass(500);
+      demand(areMembers([b, c], 1), "each has a mesh of its own");
+      wired.heal(b, c);
+      wired.until("they are one mesh", () => areMembers([b, c]));
+      wired.until("no write is lost", () => agree(b, c) && Object.keys(b.values).length === 3);
+      wired.untilForgotten(b, c);
     },
   },
   {

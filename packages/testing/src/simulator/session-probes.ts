@@ -39,6 +39,8 @@ export class SessionProbes {
   hadSeen: (later: WriteRecord, earlier: WriteRecord) => boolean = () => false;
   /** Whether the one comes after the other although its version is less; told by the same. */
   isAfter: (later: WriteRecord, earlier: WriteRecord) => boolean = () => false;
+  /** Whether the one came from a clock that ran ahead, and competes by less than the other since; told by the same. */
+  isLoweredBelow: (record: WriteRecord, other: WriteRecord) => boolean = () => false;
   /** Writes that were not acknowledged yet, by the session that made them, and what it had seen of their key. */
   readonly #writing = new Map<WriteRecord, readonly [Session, WriteRecord | undefined]>();
   readonly #writers: Random;
@@ -138,6 +140,7 @@ export class SessionProbes {
     const { winner } = entry;
     if (isSameWrite(winner, last) || compareRecords(winner, last) >= 0 || this.hadSeen(winner, last))
       return true;
+    if (this.isLoweredBelow(last, winner)) return true;
     // Another mesh, in which this was written beside what is forgotten, came in, or was joined: it is new to everybody here.
     return !this.hadSeen(last, winner) && this.isBelowForgotten(winner);
   }

@@ -83,9 +83,12 @@ export class World implements Surroundings {
     this.probes = new SessionProbes(this.parameters, new Random(seed, 77), new Random(seed, 78));
     const { registry } = this.observer;
     this.probes.isBelowForgotten = (record) => registry.isBelowForgotten(record);
+    this.probes.isLoweredBelow = (record, other) => registry.isLoweredBelow(record, other);
     this.probes.hadSeen = (later, earlier) => registry.hadSeen(later, earlier);
     this.probes.isAfter = (later, earlier) =>
-      registry.hadSeen(later, earlier) || registry.isForgotten(earlier);
+      registry.hadSeen(later, earlier) ||
+      registry.isForgotten(earlier) ||
+      registry.isEndedByForgotten(registry.get(earlier));
     this.watches = new WatchProbes(this.parameters, new Random(seed, 79));
     this.concerns = new ConcernProbes(new Random(seed, 80), this.observer);
     this.#workload = new Workload(this.parameters, new Random(seed, 2));

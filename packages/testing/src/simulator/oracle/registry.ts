@@ -213,6 +213,23 @@ export class Registry {
     return this.#forgotten.get(record.key)?.some((other) => compareIssued(other, issued) > 0) === true;
   }
 
+  /**
+   * Whether the record, or one whose author had seen it, was written under a clock that ran ahead, and was adopted since to
+   * compete by less than another record (rule C5).
+   */
+  isLoweredBelow(record: WriteRecord, other: WriteRecord): boolean {
+    const [{ number }, beats] = [this.get(record), this.get(other)];
+    for (const all of this.#byOrigin.values()) {
+      for (const issued of all) {
+        const { adopted, key } = issued.record;
+        if (key !== record.key || adopted === undefined || adopted.rank >= adopted.timestamp) continue;
+        if (issued.number !== number && !issued.seen.has(number)) continue;
+        if (compareIssued(beats, issued) >= 0) return true;
+      }
+    }
+    return false;
+  }
+
   /** All records of an origin with `after < timestamp <= upTo`, latest first. */
   *between(origin: ReplicaId, after: number, upTo: number): Generator<Issued> {
     const all = this.#byOrigin.get(origin) ?? [];
