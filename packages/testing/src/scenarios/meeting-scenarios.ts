@@ -81,4 +81,36 @@ export const MEETING_SCENARIOS: readonly Scenario[] = [
         demand(host.conflicts("key").length === 0, `${host.name} lists nothing that an author had seen`);
     },
   },
+  {
+    name: "a-loser-whose-retention-has-ended-can-be-restored-in-the-next-mesh",
+    run: () => {
+      const wired = new WiredHosts();
+      const older = wired.start("older");
+      wired.pass(1000);
+      const a = wired.start("a");
+      const b = wired.start("b", { peers: ["a"], conflictRetentionMs: 5000 });
+      wired.until("both are members", () => areMembers([a, b]));
+      wired.cut(a, b);
+      a.write({ key: "lost" });
+      wired.pass(100);
+      b.write({ key: "won" });
+      wired.heal(a, b);
+      wired.until("both list it", () => [a, b].every((host) => host.conflicts("key")[0] === "lost"));
+      wired.until("its time is over for the one", () => b.conflicts("key").length === 0);
+      demand(a.conflicts("key").length === 1, "the other keeps it longer");
+      breakOffRejoin(wired, a, older);
+      wired.cut(a, older);
+      demand(older.conflicts("key")[0] === "lost", "it is listed in the next mesh");
+      wired.dial(b, older, true);
+      wired.until("b has moved", () => b.count("rejoined") > 0);
+      demand(older.values["key"] === "won", "the winner stays");
+      demand(older.conflicts("key").length === 0, "who had it last no longer lists it");
+      const kept = [...older.tables.settled.values()].map(({ record }) =>
+        new TextDecoder().decode(record.value),
+      );
+      demand(kept.includes("lost"), "it is listed as settled, and can be restored");
+      wired.heal(a, older);
+      wired.until("the meshes are one", () => areMembers([older, a, b]) && agree(older, a, b));
+    },
+  },
 ];

@@ -7,6 +7,7 @@ import {
   type ReplicaId,
   type Start,
   type StartId,
+  timestampFromMs,
   UNKNOWN_START,
   type VersionVector,
   type Write,
@@ -27,6 +28,7 @@ import { checkKey } from "./key-check.ts";
 import { NumberSet } from "./number-set.ts";
 import { type Issued, Registry } from "./registry.ts";
 import { type ProgressView, readSections } from "./sections.ts";
+import { markRetired } from "./retired.ts";
 import { checkSuccession } from "./succession-check.ts";
 
 function isPart({ checksum }: WriteRecord, { winner, siblings }: Entry): boolean {
@@ -184,6 +186,9 @@ export class Oracle implements Observer {
       return;
     }
     const held = this.holdings(machine, generation);
+    const keptSince = timestampFromMs(machine.wallMs() - this.#parameters.conflictRetentionMs);
+    for (const { before, after } of group.entries.values())
+      markRetired(before, after, Math.min(keptSince, slot.replica.horizon), (r) => this.registry.find(r));
     const earlier = new Map<KeyText, Issued[]>();
     for (const record of group.records) {
       let issued = this.registry.find(record);

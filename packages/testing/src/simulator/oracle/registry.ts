@@ -30,6 +30,8 @@ export interface Issued {
   isAcknowledged: boolean;
   /** A replica that had it, or an adoption of it, has forgotten that. */
   isForgotten: boolean;
+  /** A replica has ended the retention of the write, which had lost there; kept at the original. */
+  isRetired: boolean;
 }
 
 /** The order of ranks, written from the definition in section 1 of the replication rules. */
@@ -133,6 +135,7 @@ export class Registry {
       isDurable: false,
       isAcknowledged: false,
       isForgotten: false,
+      isRetired: false,
     } as Omit<Issued, "original"> & { original: Issued };
     issued.original = (source ?? settled)?.original ?? issued;
     if (adopted !== undefined && settled !== undefined)
@@ -144,11 +147,15 @@ export class Registry {
     return issued;
   }
 
-  /** The write that a delete states to be settled: somebody who had seen it must have written since. */
+  /**
+   * The write that a delete states to be settled: somebody who had seen it must have written since, or it had lost, and
+   * the time for which losers are kept was over.
+   */
   #settledBy({ adopted, isDelete, key, timestamp }: WriteRecord): Issued | undefined {
     if (adopted === undefined || !isDelete) return undefined;
     const settled = this.#named({ ...adopted, checksum: settlingChecksum(adopted.checksum) });
-    if (settled === undefined || this.#isSuperseded(settled) || isOverAt(settled, timestamp)) return settled;
+    if (settled === undefined || settled.original.isRetired) return settled;
+    if (this.#isSuperseded(settled) || isOverAt(settled, timestamp)) return settled;
     throw new Violation(
       "always-honest",
       `${versionOf(settled.record)} of ${key} is settled, and nobody had seen it`,
