@@ -65,6 +65,8 @@ export class ChangeSet {
   readonly requests: RequestRow[] = [];
   /** Encoded sections to be replaced; filled when the group is taken. */
   readonly sections = new Map<StateSection, Uint8Array>();
+  /** Entries were copied from another replica: nobody has asked for these. */
+  isCopy = false;
   /** Rough size in bytes of what the group writes. */
   bytes = 0;
 

@@ -81,6 +81,13 @@ export function encodeEntry(entry: Entry): Uint8Array {
   return bytes;
 }
 
+/** Appends an encoded entry with its length before it. */
+export function writeEntry(writer: ByteWriter, entry: Entry): void {
+  writer.varint(entryBytes(entry));
+  if (entry.siblings.length === 0) writer.u8(FORMAT).u8(0).raw(entry.winner.bytes);
+  else writer.raw(encodeEntry(entry));
+}
+
 /** Writes an encoded entry from an offset on, where there is room for what {@link entryBytes} says. */
 export function putEntry(target: Uint8Array, at: number, { winner, siblings }: Entry): void {
   if (siblings.length === 0) {

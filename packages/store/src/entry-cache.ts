@@ -148,6 +148,7 @@ export class EntryCache {
 
   /** Forgets a key. */
   delete(key: KeyText): void {
+    if (this.#segments.length === 0) return;
     const hash = hashOf(key);
     this.#front[hash & (FRONT_SLOTS - 1)] = undefined;
     const place = this.#find(key, hash);

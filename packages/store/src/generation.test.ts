@@ -66,6 +66,19 @@ describe("commit", () => {
     );
   });
 
+  test("of a group that was copied nothing is kept in memory, and nothing that was known before it either", async () => {
+    const { table } = await open();
+    const put = record({ timestamp: 1 });
+    expect(table.entry(put.key)).toBeUndefined();
+    const group = new ChangeSet(1);
+    group.isCopy = true;
+    accept(group, table, put);
+    await table.commit(group);
+    const { misses } = table.cacheCounts;
+    expect(table.entry(put.key)?.winner).toEqual(put);
+    expect(table.cacheCounts.misses).toBe(misses + 1);
+  });
+
   test("removes an entry, and cuts a log", async () => {
     const { table } = await open();
     await commitRecords(table, record({ timestamp: 1 }), record({ timestamp: 2 }));

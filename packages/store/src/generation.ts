@@ -269,7 +269,8 @@ export class Generation implements Table {
         for (const key of changeSet.entries.keys()) this.#cache.delete(key);
         throw error;
       }
-      for (const [key, { after }] of changeSet.entries) this.#cache.set(key, after);
+      if (changeSet.isCopy) for (const key of changeSet.entries.keys()) this.#cache.delete(key);
+      else for (const [key, { after }] of changeSet.entries) this.#cache.set(key, after);
       this.#counts.committed(changeSet);
     } finally {
       this.#underWay = undefined;

@@ -355,11 +355,11 @@ export class Replica {
   }
 
   /**
-   * Takes an entry over from a source (rule M1). Tombstones that the source's logs tell no more get rows in the logs
-   * here: by these they are found when they may be forgotten.
+   * Takes an entry over from a source (rule M1); `isNew`: of a key that has none here. Tombstones that the source's logs
+   * tell no more get rows in the logs here: by these they are found when they may be forgotten.
    */
-  copy(entry: Entry, floors: ReadonlyMap<ReplicaId, Timestamp>): void {
-    this.setEntry(entry.winner.key, entry);
+  copy(entry: Entry, floors: ReadonlyMap<ReplicaId, Timestamp>, isNew: boolean): void {
+    this.#replace(entry.winner.key, isNew ? undefined : this.entry(entry.winner.key), entry);
     for (const record of [entry.winner, ...entry.siblings]) {
       if (record.isDelete && record.timestamp <= (floors.get(record.origin) ?? 0)) this.#append(record);
     }

@@ -3,7 +3,7 @@
  * says whether they are there. Every decoded record has passed its checksum.
  */
 import { ByteReader, ByteWriter, FormatError } from "../bytes.ts";
-import { decodeEntry, encodeEntry } from "../entry.ts";
+import { decodeEntry, entryBytes, writeEntry } from "../entry.ts";
 import { ERROR_CODES } from "../error-code.ts";
 import type { ReplicaId } from "../ids.ts";
 import { readMembers, writeMembers } from "../member-set.ts";
@@ -42,14 +42,23 @@ const STATES = ["ready", "rejoining", "joining"] as const satisfies readonly Pee
 
 /** Encodes a message; the result is the body of one peer message on the wire. */
 export function encodeMessage(message: PeerMessage): Uint8Array {
-  const writer = new ByteWriter(message.kind === "frame" ? frameCapacity(message) : 256);
+  const writer = new ByteWriter(capacityFor(message));
   writer.u8(KINDS.indexOf(message.kind));
   writeBody(writer, message);
   return writer.finish();
 }
 
-function frameCapacity(frame: Frame): number {
-  return (frame.log?.records ?? []).reduce((sum, record) => sum + record.bytes.length + 5, 512);
+/** Bytes that a message takes at most, where it may be a large one and holds nothing unusual. */
+function capacityFor(message: PeerMessage): number {
+  let bytes = 512;
+  if (message.kind === "frame") {
+    for (const record of message.log?.records ?? []) bytes += record.bytes.length + 5;
+  } else if (message.kind === "copied") {
+    for (const entry of message.entries) bytes += entryBytes(entry) + 5;
+  } else if (message.kind === "offer") {
+    for (const record of message.records) bytes += record.bytes.length + 5;
+  }
+  return bytes;
 }
 
 function writeBody(writer: ByteWriter, message: PeerMessage): void {
@@ -82,7 +91,7 @@ function writeBody(writer: ByteWriter, message: PeerMessage): void {
       return;
     case "copied":
       writer.u8(message.done ? 1 : 0).varint(message.entries.length);
-      for (const entry of message.entries) writer.blob(encodeEntry(entry));
+      for (const entry of message.entries) writeEntry(writer, entry);
       return;
     case "copy-settled":
       optional(writer, message.after, (after) => writer.blob(after.bytes));

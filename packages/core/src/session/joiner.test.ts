@@ -1,5 +1,5 @@
 import { type WiredHost, WiredHosts, type WiredMessage } from "@meshkv/testing/pure";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, type MockInstance, vi } from "vitest";
 
 const VALUE = "x".repeat(4000);
 
@@ -36,6 +36,13 @@ function messages(wired: WiredHosts, kind: WiredMessage["message"]["kind"]): num
   return wired.delivered.filter(({ message }) => message.kind === kind).length;
 }
 
+/** The link over which a host joins. */
+function linkOf(host: WiredHost): number {
+  const [session] = host.host.successor?.peering.sessions ?? [];
+  if (session === undefined) throw new Error(`${host.name} does not join`);
+  return session.link;
+}
+
 describe("a joiner", () => {
   it("copies everything in chunks, then serves and is a member", () => {
     const wired = new WiredHosts();
@@ -48,6 +55,42 @@ describe("a joiner", () => {
     wired.pass(1000);
     expect(b.replica.durableDigest.encode()).toEqual(a.replica.durableDigest.encode());
     expect(a.count("rejoining")).toBe(0);
+  });
+
+  it("looks nothing up for the keys that come: they come in order, into tables that were empty", () => {
+    const wired = new WiredHosts();
+    filledHost(wired);
+    const b = joiningHost(wired);
+    let chunks = 0;
+    let reads: number | undefined;
+    let read: MockInstance | undefined;
+    wired.mayDeliver = ({ message }) => {
+      const table = b.host.successor?.table;
+      if (message.kind === "copied") chunks += 1;
+      if (message.kind === "copied" && table !== undefined) read ??= vi.spyOn(table, "entry");
+      if (message.kind === "copy-settled") reads = read?.mock.calls.length;
+      return true;
+    };
+    wired.until("b is a member", () => b.replica.members.current().length === 2);
+    expect(chunks).toBeGreaterThan(4);
+    expect(reads).toBe(0);
+  });
+
+  it("counts a key once that comes twice", () => {
+    const wired = new WiredHosts();
+    const a = filledHost(wired);
+    const b = joiningHost(wired);
+    let before: WiredMessage["message"] | undefined;
+    wired.mayDeliver = ({ message }) => {
+      if (message.kind !== "copied") return true;
+      if (before !== undefined) b.host.successor?.peering.received(linkOf(b), before, wired.nowMs);
+      before = message;
+      return true;
+    };
+    wired.until("b is a member", () => b.replica.members.current().length === 2);
+    expect(b.replica.liveKeys).toBe(a.replica.liveKeys);
+    wired.pass(1000);
+    expect(b.replica.durableDigest.encode()).toEqual(a.replica.durableDigest.encode());
   });
 
   it("is added before it is answered: the source's horizon waits for it from the first chunk on", () => {

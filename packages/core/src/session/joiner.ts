@@ -106,11 +106,15 @@ export class Joiner {
 
   copied(session: Session, copied: Copied): void {
     if (this.phase !== "copying") return;
+    this.#replica.group.isCopy = true;
+    const floors = this.#granted?.floors ?? new Map<ReplicaId, Timestamp>();
     for (const entry of copied.entries) {
       const { winner } = entry;
       this.#replica.clock.observe(winner.timestamp);
-      this.#replica.copy(entry, this.#granted?.floors ?? new Map());
-      this.#entriesAfter = winner.key;
+      // The tables were empty, and nothing but the copy fills them until it is done: what comes in order is not here yet.
+      const isNew = this.#entriesAfter === undefined || winner.key > this.#entriesAfter;
+      this.#replica.copy(entry, floors, isNew);
+      if (isNew) this.#entriesAfter = winner.key;
     }
     if (copied.done) this.phase = "settled";
     this.#whenRoom(session, () => {

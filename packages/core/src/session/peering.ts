@@ -329,10 +329,18 @@ export class Peering {
   durable(records: readonly WriteRecord[], nowMs: number): void {
     const { members, durableVector, floors } = this.replica;
     // Who is alone has nobody to send it to: a member that comes later begins with the tables.
-    if (members.current().length > 1) this.#recent.add(records, durableVector, floors);
+    if (members.current().length > 1)
+      this.#recent.add(records, durableVector, floors, (origin) => this.#isWanted(origin));
     else this.#recent.clear(durableVector);
     this.#joiner?.durable();
     for (const session of this.sessions) this.#sender.pump(session, nowMs);
+  }
+
+  /** Whether a peer may ask for an origin's latest records: in a full mesh everybody has them from the origin itself. */
+  #isWanted(origin: ReplicaId): boolean {
+    if (origin === this.replica.id) return true;
+    for (const { wanted } of this.#sessions.values()) if (wanted.has(origin)) return true;
+    return false;
   }
 
   /** The latest deadline that may be forgotten: who watches was told of it. */

@@ -3,7 +3,7 @@
  * read back from the tables. It is no queue: nobody's position is in it, it is bounded by bytes whoever lags, and what it
  * does not reach back to is read from the tables.
  *
- * Per origin it holds all durable records after `from`, whole batches only. Records that a floor has passed may be in it:
+ * Per origin that is wanted it holds all durable records after `from`, whole batches only. Records that a floor has passed may be in it:
  * nobody is sent what lies below a floor.
  */
 import type { ReplicaId } from "../ids.ts";
@@ -56,17 +56,27 @@ export class RecentLog {
    * Takes in the records of a group that has become durable.
    * @param durable the durable vector with them
    * @param floors rows at or below these stand in a log for other reasons than to be sent
+   * @param isWanted whether an origin's records are kept: of another origin nothing is, once one has come
    */
   add(
     records: readonly WriteRecord[],
     durable: VersionVector,
     floors: ReadonlyMap<ReplicaId, Timestamp>,
+    isWanted: (origin: ReplicaId) => boolean,
   ): void {
     const before = this.#durable;
     this.#durable = durable;
     if (this.#bytesMax === 0) return;
+    let judged: ReplicaId | undefined;
+    let isKept = false;
     for (const record of records) {
       const { origin, timestamp } = record;
+      if (origin !== judged) {
+        judged = origin;
+        isKept = isWanted(origin);
+        if (!isKept) this.#forget(origin);
+      }
+      if (!isKept) continue;
       if (timestamp > durable.get(origin) || timestamp <= (floors.get(origin) ?? 0)) continue;
       let stretch = this.#stretches.get(origin);
       if (stretch === undefined) {
@@ -84,6 +94,14 @@ export class RecentLog {
     this.#durable = durable;
     if (this.#stretches.size > 0) this.#stretches.clear();
     this.#bytes = 0;
+  }
+
+  #forget(origin: ReplicaId): void {
+    const stretch = this.#stretches.get(origin);
+    if (stretch === undefined) return;
+    for (let index = stretch.dropped; index < stretch.records.length; index += 1)
+      this.#bytes -= bytesOf(stretch.records[index]!);
+    this.#stretches.delete(origin);
   }
 
   /** Drops the oldest batch of the origin whose oldest record is the oldest of all. */

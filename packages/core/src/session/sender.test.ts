@@ -144,7 +144,7 @@ describe("Sender", () => {
     const sender = new Sender(replica, desk.knowledge, desk.outbox, recent, () => undefined);
     const before = replica.durableVector.get(SELF);
     for (let index = 0; index < 60; index += 1) desk.lone.write(`${index}`, "x".repeat(5000));
-    recent.add(desk.lone.commit()?.records ?? [], replica.durableVector, replica.floors);
+    recent.add(desk.lone.commit()?.records ?? [], replica.durableVector, replica.floors, () => true);
     sender.want(desk.session, SELF, before);
     sender.pump(desk.session, NOW_MS);
     const turn = (): Frame[] => {
