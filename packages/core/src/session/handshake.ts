@@ -122,6 +122,11 @@ function isOut({ members, replicaId }: Hello): boolean {
   return members.isRemoved(replicaId);
 }
 
+/** Whether two replicas of one mesh both know themselves that they were removed. */
+export function areBothOut(mine: Hello, theirs: Hello): boolean {
+  return compareMeshes(mine.mesh, theirs.mesh) === 0 && isOut(mine) && isOut(theirs);
+}
+
 interface Mover {
   readonly replica: ReplicaId;
   readonly code: ErrorCode;

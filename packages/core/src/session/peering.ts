@@ -9,7 +9,7 @@ import { VersionVector } from "../version-vector.ts";
 import { Forgetting } from "../replica/forgetting.ts";
 import { computeHorizon, type HorizonBound, type MemberKnowledge } from "../replica/horizon.ts";
 import type { Replica } from "../replica/replica.ts";
-import { judge } from "./handshake.ts";
+import { areBothOut, judge } from "./handshake.ts";
 import type { Joiner } from "./joiner.ts";
 import { Knowledge } from "./knowledge.ts";
 import { type Hello, type PeerMessage, type PeerState, PROTOCOL_MAX, PROTOCOL_MIN } from "./messages.ts";
@@ -232,6 +232,8 @@ export class Peering {
     session.wallOffsetMs = theirs.wallMs - nowMs;
     session.lastHeardMs = nowMs;
     const mine = this.#hello(session, nowMs);
+    // Who knows that it was removed lets nobody in; two of one mesh tell each other, and then may know that nobody is left.
+    if (areBothOut(mine, theirs)) this.replica.setMembers(this.replica.members.merge(theirs.members));
     const verdict = judge(mine, theirs, this.#config.clockDriftMsMax);
     switch (verdict.kind) {
       case "self":

@@ -407,6 +407,19 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
     hunt: byScenario("who-were-removed-by-one-that-is-gone-are-a-mesh-again"),
   },
   {
+    name: "who-was-removed-does-not-tell-another",
+    rule: "M3",
+    effect: "two servers that were removed wait for each other, each taking the other for a member",
+    patches: [
+      inCore(
+        "session/handshake.ts",
+        "return compareMeshes(mine.mesh, theirs.mesh) === 0 && isOut(mine)",
+        "return false && isOut(mine)",
+      ),
+    ],
+    hunt: byScenario("who-were-removed-and-wait-for-each-other-are-a-mesh-again"),
+  },
+  {
     name: "who-lets-a-copy-in-is-taken-for-a-ghost",
     rule: "M2",
     effect: "of two copies of a removed directory the one that stays is dropped, and the two go on rejoining",

@@ -46,14 +46,54 @@ function restore(write: (b: WiredHost, wired: WiredHosts) => void): void {
   demand(Object.keys(a.values).sort().join() === "early,late,restored", "no write is lost");
 }
 
-/** A member that is gone removed some, and told them so; then an operator removes it at each of these. */
-function leaveAlone(wired: WiredHosts, gone: ReplicaId, left: readonly WiredHost[]): void {
-  for (const host of left) {
-    const { members } = host.replica;
-    const removed = left.reduce((set, { replica }) => set.without(replica.id), members);
+/**
+ * Of three that are one mesh the first is gone for good; it had removed the others, and told them so.
+ * @param tells which removals it has told to one of them
+ */
+function leaveAlone(tells: (host: WiredHost, left: readonly WiredHost[]) => readonly WiredHost[]): {
+  readonly wired: WiredHosts;
+  readonly b: WiredHost;
+  readonly c: WiredHost;
+} {
+  const wired = new WiredHosts();
+  const [a, b, c] = wired.mesh("a", "b", "c");
+  demand(a !== undefined && b !== undefined && c !== undefined, "all live");
+  a.write({ key: "1" });
+  wired.pass(500);
+  const { id } = a.replica;
+  wired.stop(a);
+  wired.cut(b, c);
+  wired.stop(c);
+  wired.start("c", { peers: ["b"] });
+  b.write({ left: "2" });
+  c.write({ right: "3" });
+  for (const host of [b, c]) {
+    const removed = tells(host, [b, c]).reduce(
+      (set, { replica }) => set.without(replica.id),
+      host.replica.members,
+    );
     host.host.change(wired.nowMs, ({ replica }) => replica.setMembers(removed));
-    remove(wired, host, gone, true);
+    // An operator says that it will not come back.
+    remove(wired, host, id, true);
   }
+  wired.pass(500);
+  return { wired, b, c };
+}
+
+/** Two that were left alone are one mesh in the end. */
+function areMeshAgain({
+  wired,
+  b,
+  c,
+}: {
+  readonly wired: WiredHosts;
+  readonly b: WiredHost;
+  readonly c: WiredHost;
+}): void {
+  wired.heal(b, c);
+  wired.until("they are one mesh", () => areMembers([b, c]));
+  wired.until("no write is lost", () => agree(b, c) && Object.keys(b.values).length === 3);
+  wired.untilForgotten(b, c);
 }
 
 export const MEMBERSHIP_SCENARIOS: readonly Scenario[] = [
@@ -294,25 +334,18 @@ export const MEMBERSHIP_SCENARIOS: readonly Scenario[] = [
   {
     name: "who-were-removed-by-one-that-is-gone-are-a-mesh-again",
     run: () => {
-      const wired = new WiredHosts();
-      const [a, b, c] = wired.mesh("a", "b", "c");
-      if (a === undefined || b === undefined || c === undefined) return;
-      a.write({ key: "1" });
-      wired.pass(500);
-      const { id } = a.replica;
-      wired.stop(a);
-      wired.cut(b, c);
-      wired.stop(c);
-      wired.start("c", { peers: ["b"] });
-      b.write({ left: "2" });
-      c.write({ right: "3" });
-      leaveAlone(wired, id, [b, c]);
-      wired.pass(500);
-      demand(areMembers([b, c], 1), "each has a mesh of its own");
-      wired.heal(b, c);
-      wired.until("they are one mesh", () => areMembers([b, c]));
-      wired.until("no write is lost", () => agree(b, c) && Object.keys(b.values).length === 3);
-      wired.untilForgotten(b, c);
+      const alone = leaveAlone((_, left) => left);
+      demand(areMembers([alone.b, alone.c], 1), "each has a mesh of its own");
+      areMeshAgain(alone);
+    },
+  },
+  {
+    name: "who-were-removed-and-wait-for-each-other-are-a-mesh-again",
+    run: () => {
+      const alone = leaveAlone((host) => [host]);
+      for (const { replica } of [alone.b, alone.c])
+        demand(replica.members.isRemoved(replica.id), "it waits for the other to let it in");
+      areMeshAgain(alone);
     },
   },
   {
