@@ -1,4 +1,5 @@
-import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,6 +12,7 @@ import { crashImage, temporaryDirectory } from "../test/temporary.ts";
 import { Database, type DatabaseOptions } from "./database.ts";
 import { encodeLogFile, readLogFile } from "./engine-files/log-file.ts";
 import { readManifest } from "./engine-files/manifest.ts";
+import { removeStrayTables } from "./engine-files/stray-tables.ts";
 import { openClassicEngine, openMemoryEngine } from "./engine.ts";
 import { rootRow } from "./row-keys.ts";
 
@@ -37,6 +39,12 @@ async function fill(database: Database, groups = 30): Promise<void> {
     );
     await commitRecords(table, ...records);
   }
+}
+
+async function bytesIn(directory: string): Promise<number> {
+  let sum = 0;
+  for (const name of await readdir(directory)) sum += (await stat(join(directory, name))).size;
+  return sum;
 }
 
 async function flipByte(path: string, at: number): Promise<void> {
@@ -319,6 +327,70 @@ describe("generations", () => {
     expect(database.generation(1).entry(key("key 3"))).toBeUndefined();
     expect(database.generation(2).entry(key("k"))?.winner.timestamp).toBe(7);
     await expect(database.wipe(3)).rejects.toThrow("current generation");
+  });
+
+  test("the space of what is gone from the logs is given back, and nothing else goes", async () => {
+    const directory = await temporaryDirectory();
+    const database = await openAt(directory);
+    const table = database.generation(1);
+    const written = Array.from({ length: 40 }, (_, index) =>
+      record({ timestamp: index + 1, key: key("k"), value: randomBytes(64 * 1024) }),
+    );
+    for (const one of written) await commitRecords(table, one);
+    const cut = new ChangeSet(1);
+    const floor = 30;
+    for (const { origin, timestamp } of written) if (timestamp <= floor) cut.cuts.push({ origin, timestamp });
+    await table.commit(cut);
+    const before = await bytesIn(join(directory, "engine"));
+    await database.reclaimLogs(new Map([[ORIGIN, floor]]));
+    // LevelDB removes files that nobody reads any more with the next one that it writes.
+    await expect
+      .poll(async () => {
+        await commitRecords(table, record({ timestamp: 100, value: randomBytes(64 * 1024) }));
+        return before - (await bytesIn(join(directory, "engine")));
+      })
+      .toBeGreaterThan(20 * 64 * 1024);
+    const rest = await table.scan({ kind: "log", origin: ORIGIN, after: 0, upTo: 40, bytesMax: 1e9 });
+    expect(rest.kind === "log" && rest.records.map(({ timestamp }) => timestamp)).toEqual(
+      written.slice(floor).map(({ timestamp }) => timestamp),
+    );
+  });
+
+  test("a full disk has room to open it again when a broken compaction has left enough", async () => {
+    const directory = await temporaryDirectory();
+    let free = 1e12;
+    const options = { ...SMALL, freeBytesFloor: 1e9, freeBytesProbe: () => Promise.resolve(free) };
+    const database = await openAt(directory, options);
+    await fill(database);
+    expect(await database.hasRoomToReopen()).toBe(true);
+    free = 1e8;
+    expect(await database.hasRoomToReopen()).toBe(false);
+    // The engine would remove it with the next file that it writes, which it can no more.
+    await database.close();
+    const stray = join(directory, "engine", "999999.ldb");
+    await writeFile(stray, "");
+    await truncate(stray, 5e8);
+    expect(await database.hasRoomToReopen()).toBe(false);
+    await truncate(stray, 1e9);
+    expect(await database.hasRoomToReopen()).toBe(true);
+  });
+
+  test("to open a full disk removes what no manifest names, and only that", async () => {
+    const directory = await temporaryDirectory();
+    const database = await openAt(directory);
+    await fill(database);
+    await database.close();
+    const tables = async (): Promise<string[]> =>
+      (await readdir(join(directory, "engine"))).filter((name) => name.endsWith(".ldb")).toSorted();
+    const before = await tables();
+    expect(before.length).toBeGreaterThan(0);
+    await writeFile(join(directory, "engine", "999999.ldb"), "as a broken compaction leaves it");
+    expect((await tables()).length).toBe(before.length + 1);
+    await removeStrayTables(join(directory, "engine"));
+    expect(await tables()).toEqual(before);
+    const recovered = await openAt(directory, { ...SMALL, freeBytesFloor: 1e18 });
+    expect(recovered.damage).toEqual([]);
+    expect(recovered.generation(1).entry(key("key 3"))?.winner.timestamp).toBe(584);
   });
 
   test("a wipe that is cut short by close goes on at the next start", async () => {

@@ -2,15 +2,17 @@
  * The local database of a replica: one directory, one engine, rows in generations. A replica that rejoins builds its
  * new state in another generation beside the old one and then switches over in one batch.
  */
-import { ChangeSet, invariant, type MeshkvError } from "@meshkv/core";
+import { ChangeSet, invariant, type MeshkvError, type ReplicaId, type Timestamp } from "@meshkv/core";
 import {
   currentManifest,
+  engineDirectory,
   markCleanStop,
   removeCleanMark,
   removeDamage,
   removeLost,
   saveDamage,
 } from "./directory.ts";
+import { strayTables } from "./engine-files/stray-tables.ts";
 import { type Engine, openMemoryEngine } from "./engine.ts";
 import { EngineWriter } from "./engine-writer.ts";
 import { isCorruption, messages, storageError } from "./failure.ts";
@@ -18,12 +20,16 @@ import { FreeSpace, type FreeBytesProbe, probeDirectory } from "./free-space.ts"
 import { type CommitOptions, type Damage, Generation } from "./generation.ts";
 import { openDirectory } from "./open-directory.ts";
 import { DAMAGE, firstGenerationFrom, recoverRoot, type Root } from "./root-rows.ts";
+import { logRow, ROW_PREFIX_BYTES } from "./row-keys.ts";
 import { wipeGeneration } from "./wipe.ts";
 
 const MIB = 1024 * 1024;
 const WRITE_BUFFER_BYTES = 8 * MIB;
-/** LevelDB may need a write-ahead log, a memory table on its way to disk and a compaction's output at once. */
-const FLOOR_WRITE_BUFFERS = 3;
+/**
+ * LevelDB may need a write-ahead log, a memory table on its way to disk and a compaction's output at once. A compaction of the
+ * youngest level writes all its files anew, of which there are four to eight, each as large as a write buffer.
+ */
+const FLOOR_WRITE_BUFFERS = 8;
 const CACHE_BYTES = 64 * MIB;
 const BLOCK_CACHE_BYTES = 16 * MIB;
 
@@ -97,6 +103,10 @@ export class Database {
     isSecondTry: boolean,
   ): Promise<Database> {
     const directory = "directory" in location ? location.directory : undefined;
+    const writeBufferBytes = options.writeBufferBytes ?? WRITE_BUFFER_BYTES;
+    const probe = options.freeBytesProbe ?? (directory === undefined ? undefined : probeDirectory(directory));
+    const space = new FreeSpace(probe, options.freeBytesFloor ?? FLOOR_WRITE_BUFFERS * writeBufferBytes);
+    await space.refresh();
     let engine: Engine | undefined;
     let findings: readonly string[] = [];
     try {
@@ -104,11 +114,12 @@ export class Database {
       else if (directory === undefined) engine = await openMemoryEngine();
       else {
         ({ engine, findings } = await openDirectory(directory, {
-          writeBufferBytes: options.writeBufferBytes ?? WRITE_BUFFER_BYTES,
+          writeBufferBytes,
           blockCacheBytes: options.blockCacheBytes ?? BLOCK_CACHE_BYTES,
+          isFull: space.isFull,
         }));
       }
-      return await Database.#start(directory, engine, options, findings);
+      return await Database.#start(directory, engine, options, space, findings);
     } catch (error) {
       await engine?.close();
       if (directory !== undefined && isCorruption(error) && !isSecondTry) {
@@ -124,11 +135,9 @@ export class Database {
     directory: string | undefined,
     engine: Engine,
     options: DatabaseOptions,
+    space: FreeSpace,
     findings: readonly string[],
   ): Promise<Database> {
-    const writeBufferBytes = options.writeBufferBytes ?? WRITE_BUFFER_BYTES;
-    const probe = options.freeBytesProbe ?? (directory === undefined ? undefined : probeDirectory(directory));
-    const space = new FreeSpace(probe, options.freeBytesFloor ?? FLOOR_WRITE_BUFFERS * writeBufferBytes);
     await space.refresh();
     const writer = new EngineWriter(space);
     const root = await recoverRoot(engine, findings, (batch) => writer.write(batch, 0));
@@ -163,6 +172,23 @@ export class Database {
   get isFull(): boolean {
     void this.#space.refreshIfStale();
     return this.#space.isFull;
+  }
+
+  /** Free bytes beyond the floor, as `isFull` knows them; infinite without a disk. */
+  get spareBytes(): number {
+    void this.#space.refreshIfStale();
+    return this.#space.spareBytes;
+  }
+
+  /**
+   * Whether there is room to open the directory again after a failure, counting what a compaction that was broken off has
+   * left: to open it again removes that, and nothing else does.
+   */
+  async hasRoomToReopen(): Promise<boolean> {
+    await this.#space.refresh();
+    if (!this.#space.isFull || this.directory === undefined) return !this.#space.isFull;
+    const strays = await strayTables(engineDirectory(this.directory));
+    return this.#space.spareBytes + strays.reduce((sum, { bytes }) => sum + bytes, 0) >= 0;
   }
 
   /** Free bytes of the disk, less what was written since they were read; infinite without a disk. */
@@ -240,6 +266,34 @@ export class Database {
       throw storageError(error, `wiping generation ${generation}`);
     } finally {
       this.#generations.get(generation)?.forget();
+    }
+  }
+
+  /**
+   * Has the engine give back the space of what is gone from the logs of the current generation, below their floors. It would do
+   * so by itself, but only as it writes, and nobody may write on a full disk. Costs little: all that lies there is gone.
+   * @throws MeshkvError STORAGE_FAILED
+   */
+  async reclaimLogs(floors: ReadonlyMap<ReplicaId, Timestamp>): Promise<void> {
+    const generation = this.#currentGeneration;
+    for (const [origin, floor] of floors)
+      await this.#compact(logRow(generation, origin, 0), logRow(generation, origin, floor));
+  }
+
+  /**
+   * Has the engine give back all space that nothing uses any more. It writes all files anew for that.
+   * @throws MeshkvError STORAGE_FAILED
+   */
+  reclaimAll(): Promise<void> {
+    return this.#compact(new Uint8Array(0), new Uint8Array(ROW_PREFIX_BYTES).fill(0xff));
+  }
+
+  async #compact(start: Uint8Array, end: Uint8Array): Promise<void> {
+    if (this.#closing !== undefined) return;
+    try {
+      await this.#engine.compactRange?.(start, end);
+    } catch (error) {
+      if (this.#closing === undefined) throw storageError(error, "giving space back");
     }
   }
 

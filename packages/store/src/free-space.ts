@@ -37,8 +37,13 @@ export class FreeSpace {
     return this.#freeBytes - this.#bytesSince;
   }
 
+  /** Free bytes beyond the floor; negative when it is full. */
+  get spareBytes(): number {
+    return this.freeBytes - this.#floorBytes;
+  }
+
   get isFull(): boolean {
-    return this.freeBytes < this.#floorBytes;
+    return this.spareBytes < 0;
   }
 
   wrote(bytes: number): void {

@@ -10,6 +10,7 @@ import {
 } from "./directory.ts";
 import { checkEngineFiles } from "./engine-files/check-engine-files.ts";
 import type { FileFinding } from "./engine-files/finding.ts";
+import { removeStrayTables } from "./engine-files/stray-tables.ts";
 import { type ClassicEngineOptions, type Engine, EngineLockedError, openClassicEngine } from "./engine.ts";
 import { storageError } from "./failure.ts";
 import { repairEngine } from "./repair-engine.ts";
@@ -20,11 +21,13 @@ import { repairEngine } from "./repair-engine.ts";
  *
  * The files are checked whether or not the last stop was clean: LevelDB checks no block when it reads, and a flipped bit
  * in a row's key makes the row vanish without a trace that any later check could find.
+ *
+ * `isFull`: there may not be room for what the engine writes as it opens, so room is made first.
  * @throws MeshkvError DIRECTORY_LOCKED, UNSUPPORTED_FORMAT, STORAGE_FAILED, STORAGE_FULL
  */
 export async function openDirectory(
   directory: string,
-  options: ClassicEngineOptions,
+  { isFull, ...options }: ClassicEngineOptions & { readonly isFull: boolean },
 ): Promise<{ engine: Engine; findings: readonly string[] }> {
   try {
     await prepareDirectory(directory);
@@ -38,7 +41,7 @@ export async function openDirectory(
     if (findings.length > 0) {
       if (await isLocked(directory)) throw directoryLocked(directory);
       await repairEngine(engineDirectory(directory));
-    }
+    } else if (isFull && !(await isLocked(directory))) await removeStrayTables(engineDirectory(directory));
     try {
       const engine = await openClassicEngine(engineDirectory(directory), options);
       return { engine, findings };

@@ -31,6 +31,8 @@ export class WiredHost {
   readonly events: WiredEvent[] = [];
   /** The wall clock's error in milliseconds. */
   offsetMs = 0;
+  /** What its disk has beyond what the engine needs, in bytes. */
+  spareBytes = Number.POSITIVE_INFINITY;
   /** While set, nothing becomes durable. */
   holdsCommits = false;
   /** Called when a group shows in the tables and the host has not been told: others may be at work in between. */

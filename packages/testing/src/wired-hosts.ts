@@ -136,7 +136,7 @@ export class WiredHosts {
       this.nowMs += TICK_MS;
       for (const host of this.#hosts.values()) {
         if (!host.isRunning) continue;
-        host.host.tick(host.wallMs);
+        host.host.tick(host.wallMs, host.spareBytes);
         this.collect(host);
       }
       this.settle();

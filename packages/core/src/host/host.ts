@@ -258,12 +258,15 @@ export class Host {
     this.#settle(nowMs);
   }
 
-  /** Time has passed: call it every 50 ms or so. */
-  tick(nowMs: number): void {
+  /**
+   * Time has passed: call it every 50 ms or so, with the bytes that the disk has beyond what the engine needs. History, which
+   * nobody has to have, takes no more than is left.
+   */
+  tick(nowMs: number, spareBytes = Number.POSITIVE_INFINITY): void {
     this.watches.tick(nowMs);
     this.#active.peering.announcedMs = this.watches.head.markMs;
-    if (!this.#frozen) this.#active.peering.tick(nowMs);
-    this.#succession?.slot.peering.tick(nowMs);
+    if (!this.#frozen) this.#active.peering.tick(nowMs, spareBytes);
+    this.#succession?.slot.peering.tick(nowMs, spareBytes);
     if (!this.#frozen) this.#dial(nowMs);
     this.#dialSource(nowMs);
     if (this.#succession === undefined) this.#founding.advance(this.#active.replica, nowMs);

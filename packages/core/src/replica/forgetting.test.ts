@@ -11,6 +11,7 @@ import { Forgetting } from "./forgetting.ts";
 const [SELF, PEER, STRANGER] = [replicaId(1), replicaId(2), replicaId(3)];
 const NOW_MS = EPOCH_MS + 10_000_000;
 const RETENTION_MS = 60_000;
+const UNLIMITED = Number.POSITIVE_INFINITY;
 const RETENTION = { conflictMs: RETENTION_MS, historyMs: 0, historyBytes: 0 };
 const KEY = "key" as KeyText;
 const at = (ms: number): Timestamp => timestampFromMs(NOW_MS + ms);
@@ -61,7 +62,7 @@ class Desk {
     this.lone.commit();
     const vector = new VersionVector([...others, [SELF, positionAt(bound)], [PEER, positionAt(bound)]]);
     const knowledge = { vector, removed: new Set<ReplicaId>() };
-    this.#forgetting.advance(bound, () => knowledge, this.lone.nowMs);
+    this.#forgetting.advance(bound, () => knowledge, this.lone.nowMs, UNLIMITED);
     this.lone.settle(this.#outbox);
   }
 
@@ -282,12 +283,12 @@ describe("a scan that fails", () => {
       ]),
       removed: new Set<ReplicaId>(),
     });
-    forgetting.advance(at(-9), () => knowledge(-9), NOW_MS);
+    forgetting.advance(at(-9), () => knowledge(-9), NOW_MS, UNLIMITED);
     for (const action of outbox.take())
       if (action.kind === "scan") outbox.scanned(action.id, { kind: "failed", message: "" }, NOW_MS);
     expect(lone.replica.entry(KEY)).toBeDefined();
     lone.replica.accept(PEER, [], positionAt(at(-8)), NOW_MS);
-    forgetting.advance(at(-8), () => knowledge(-8), NOW_MS + 2000);
+    forgetting.advance(at(-8), () => knowledge(-8), NOW_MS + 2000, UNLIMITED);
     lone.settle(outbox);
     expect(lone.replica.entry(KEY)).toBeUndefined();
   });

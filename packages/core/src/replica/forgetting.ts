@@ -69,10 +69,11 @@ export class Forgetting {
     bound: Timestamp,
     knowledgeOf: (member: ReplicaId) => MemberKnowledge | undefined,
     nowMs: number,
+    spareBytes: number,
   ): void {
     const replica = this.#replica;
     if (bound > replica.horizon) replica.setHorizon(bound, new Set(replica.members.current()));
-    this.#history.advance(replica, this.#cutting.size > 0, nowMs);
+    this.#history.advance(replica, this.#cutting.size > 0, nowMs, spareBytes);
     for (const origin of replica.vector.origins()) {
       const known = replica.floors.get(origin) ?? 0;
       const bound = Math.min(replica.horizon, this.#history.keptFrom);

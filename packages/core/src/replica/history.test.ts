@@ -53,6 +53,24 @@ describe("history", () => {
     for (const host of hosts) expect(host.replica.logBytes).toBeGreaterThan(4000);
   });
 
+  it("takes no more than the disk has to spare, and what members lack stays", () => {
+    const { mesh, hosts } = written({ historyMs: 3_600_000, historyBytes: 1e9 });
+    const [a, b] = hosts as [WiredHost, WiredHost];
+    const before = a.replica.logBytes;
+    expect(before).toBeGreaterThan(10_000);
+    a.spareBytes = 5000;
+    mesh.pass(2000);
+    expect(a.replica.logBytes).toBeLessThanOrEqual(5000);
+    expect(b.replica.logBytes).toBe(before);
+    mesh.cut(a, b);
+    a.spareBytes = -1;
+    for (let number = 0; number < 20; number += 1) a.write({ [`late/${number}`]: "x".repeat(100) });
+    mesh.pass(2000);
+    expect(a.logLength).toBeGreaterThanOrEqual(20);
+    mesh.heal(a, b);
+    mesh.until("b has all", () => b.values["late/19"] !== undefined);
+  });
+
   it("gives way before a member is removed for what it lacks", () => {
     const { mesh, hosts } = written({ historyMs: 3_600_000, historyBytes: 1e9, logBudgetBytes: 20_000 });
     mesh.pass(2000);

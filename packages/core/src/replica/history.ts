@@ -1,6 +1,6 @@
 /**
  * How much log is kept beyond what members need (rule F2), so that watchers can go on after a pause: everything that is
- * younger than an age, as far as all logs together stay within a number of bytes. Only keeps more: what members lack is
+ * younger than an age, as far as all logs together stay within a number of bytes, and within what the disk has to spare. Only keeps more: what members lack is
  * kept whatever is said here.
  */
 import { type Timestamp, timestampFromMs, TIMESTAMP_MAX } from "../timestamp.ts";
@@ -29,13 +29,13 @@ export class History {
    * Time has passed, or logs have grown. Over the limit of bytes, as much of the time that is kept is given up as the
    * logs are too long: what that frees is seen when it is cut, and then the rest follows.
    */
-  advance(replica: Replica, isCutting: boolean, nowMs: number): void {
+  advance(replica: Replica, isCutting: boolean, nowMs: number, spareBytes: number): void {
     if (this.#keptFrom === TIMESTAMP_MAX) return;
     // In steps: each move of a floor is a write to the disk.
     const stepMs = Math.ceil(this.#ageMs / STEPS);
     const sinceMs = Math.floor((nowMs - this.#ageMs) / stepMs) * stepMs;
     this.#keptFrom = Math.max(this.#keptFrom, timestampFromMs(sinceMs));
-    const excess = replica.logBytes - this.#bytesMax;
+    const excess = replica.logBytes - Math.min(this.#bytesMax, Math.max(0, spareBytes));
     const { horizon } = replica;
     if (excess <= 0 || isCutting || this.#keptFrom >= horizon) return;
     let from = Math.max(this.#keptFrom, Math.min(replica.identity.mesh.createdAt, horizon));

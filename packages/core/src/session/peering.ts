@@ -350,13 +350,13 @@ export class Peering {
     this.#forgetting.announcedMs = announcedMs;
   }
 
-  /** Time has passed. Call it every 50 ms or so. */
-  tick(nowMs: number): void {
+  /** Time has passed. Call it every 50 ms or so. `spareBytes`: see `Host.tick`. */
+  tick(nowMs: number, spareBytes: number): void {
     const passed = Math.max(0, nowMs - (this.#lastTickMs ?? nowMs));
     this.#lastTickMs = nowMs;
     if (this.#joining === undefined) {
       this.#claim(nowMs);
-      this.#forget(nowMs);
+      this.#forget(nowMs, spareBytes);
       this.#source.dropLate(nowMs, this.#config.joinLeaseMs);
       this.#removeSilent(passed);
       this.#removeCostly();
@@ -383,11 +383,12 @@ export class Peering {
     this.replica.claimIdle(nowMs);
   }
 
-  #forget(nowMs: number): void {
+  #forget(nowMs: number, spareBytes: number): void {
     // The members do not wait for one that was removed: what they have forgotten, it may lack.
     if (this.rejoining || this.replica.members.isRemoved(this.replica.id)) return;
     this.#bound = computeHorizon(this.replica.members, (member) => this.knowledgeOf(member));
-    this.#forgetting.advance(this.#bound?.timestamp ?? 0, (member) => this.knowledgeOf(member), nowMs);
+    const bound = this.#bound?.timestamp ?? 0;
+    this.#forgetting.advance(bound, (member) => this.knowledgeOf(member), nowMs, spareBytes);
   }
 
   /** What a member is known to have durably; this replica included. */

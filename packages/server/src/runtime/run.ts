@@ -24,6 +24,7 @@ import type { PeerStream } from "../grpc/peer-stream.ts";
 import type { EventLog } from "./event-log.ts";
 import { LastingTroubles } from "./lasting-troubles.ts";
 import { type DialPeer, PeerLinks } from "./peer-links.ts";
+import { Reclaiming } from "./reclaiming.ts";
 import type { RunMeter } from "./run-meter.ts";
 
 const TICK_MS = 50;
@@ -61,6 +62,10 @@ export class Run {
   #failure: MeshkvError | undefined;
   #isStarted = false;
   #held: HostAction[] = [];
+  readonly #reclaiming = new Reclaiming({
+    logs: () => this.#reclaim(this.database.reclaimLogs(this.host.active.replica.floors)),
+    all: () => this.#reclaim(this.database.reclaimAll()),
+  });
   readonly #partings = new LastingTroubles();
 
   private constructor(options: RunOptions, state: ReplicaState) {
@@ -92,10 +97,25 @@ export class Run {
     run.#isStarted = true;
     run.#execute(run.#held);
     run.#timer = setInterval(() => {
-      run.host.tick(Date.now());
-      run.pump();
+      run.#tick();
     }, TICK_MS);
     return run;
+  }
+
+  #tick(): void {
+    const { spareBytes } = this.database;
+    this.host.tick(Date.now(), spareBytes);
+    this.#reclaiming.look(this.host.active.replica.logBytes, spareBytes, performance.now());
+    this.pump();
+  }
+
+  /** Never rejects: what the engine meets here, it meets again when it writes. */
+  async #reclaim(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.#options.log.warn({ message: String(error) }, "disk space was not given back");
+    }
   }
 
   /** What the core reads: a row that cannot be read counts as absent, and the replica as damaged (rule W5). */

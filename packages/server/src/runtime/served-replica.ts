@@ -152,7 +152,7 @@ export class ServedReplica implements LocalReplica {
     while (!this.#isStopping) {
       await sleep(REOPEN_PAUSE_MS, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
       const run = this.#run;
-      if (this.#isStopping || (run !== undefined && run.database.isFull)) continue;
+      if (this.#isStopping || (run !== undefined && !(await run.database.hasRoomToReopen()))) continue;
       this.#run = undefined;
       try {
         await run?.database.close();

@@ -23,10 +23,10 @@ describe.skipIf(why !== undefined)(`a full disk${skipped}`, { timeout: STAGE_TES
   test("refuses writes, serves reads, and goes on when there is room again", async ({ stage }) => {
     const { servers } = await stage.mesh(2);
     const [a, b] = servers as [ServerProcess, ServerProcess];
-    const disk = await mountSmallDisk(stage, 72);
+    const disk = await mountSmallDisk(stage, 160);
     // Somebody else's file, which somebody will remove.
     const ballast = join(disk, "ballast");
-    await writeFile(ballast, Buffer.alloc(24 * MIB, 1));
+    await writeFile(ballast, Buffer.alloc(64 * MIB, 1));
     a.data = join(disk, "a");
     for (const server of [a, b]) server.launch();
     await Promise.all([a, b].map((server) => server.ready()));
@@ -59,6 +59,24 @@ describe.skipIf(why !== undefined)(`a full disk${skipped}`, { timeout: STAGE_TES
     await a.kill();
     await a.start();
     expect(await a.client.get("after")).toBe("room");
+    expect(ledger.problems(await sameEverywhere([a, b]))).toEqual([]);
+  });
+
+  test("is not filled by what is only kept for watchers", async ({ stage }) => {
+    const { servers } = await stage.mesh(2);
+    const [a, b] = servers as [ServerProcess, ServerProcess];
+    a.data = join(await mountSmallDisk(stage, 160), "a");
+    for (const server of [a, b]) server.launch();
+    await Promise.all([a, b].map((server) => server.ready()));
+    const ledger = new Ledger();
+    // Three times the disk as rows, over and over into a few keys: all of it fits into the history of one hour and 256 MiB.
+    for (let number = 0; number < 256; number += 1) {
+      const value = `${number} ${randomBytes((MIB * 3) / 4 - 100).toString("base64")}`;
+      await eventually("it is written, at once or when there is room", async () => {
+        expect(await ledger.set(a.client, `hot/${number % 8}`, value)).toBeUndefined();
+      });
+    }
+    expect((await a.client.status()).state).toBe(StatusResponse_State.READY);
     expect(ledger.problems(await sameEverywhere([a, b]))).toEqual([]);
   });
 });

@@ -8,7 +8,7 @@ import { ServerProcess } from "../processes/server-process.ts";
 import { mountSmallDisk, whyNoSmallDisk } from "../processes/small-disk.ts";
 
 /** Twice what a server keeps, since one that rejoins in its place has two copies for a while. */
-const DISK_MEBIBYTES = 448;
+const DISK_MEBIBYTES = 512;
 /** Less than a replica keeps by default, which would fill the small disk for good. */
 const HISTORY = "1h,40MiB";
 /** Only what never happens takes this long, however busy the machine is. */

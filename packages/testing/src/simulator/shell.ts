@@ -190,7 +190,8 @@ export class Shell {
     const { scheduler, parameters, random } = this.#world;
     scheduler.after(random.between(parameters.tickUs / 2, parameters.tickUs), () => {
       if (!this.#isRunning) return;
-      this.#host.tick(this.machine.wallMs());
+      const isFull = this.machine.fullUntilUs > scheduler.nowUs;
+      this.#host.tick(this.machine.wallMs(), isFull ? 0 : undefined);
       this.#after();
       this.#scheduleTick();
     });
