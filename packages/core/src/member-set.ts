@@ -157,7 +157,7 @@ export class MemberSet {
     for (let next = predecessors.get(id); next !== undefined; next = predecessors.get(next[0])) {
       predecessors.delete(next[1].successor);
       const isSources = next[0] === source || this.get(next[0])?.succession?.successor === source;
-      if (!isSources) notes.push(next);
+      if (source === undefined || !isSources) notes.push(next);
     }
     return notes.reduce<MemberSet>((members, note) => members.without(...note), this);
   }
