@@ -3,7 +3,7 @@
  * accepted records and not on the order of their arrival.
  */
 import { type Context, contextCovers, ContextBuilder, EMPTY_CONTEXT } from "./context.ts";
-import { type Entry, NO_SIBLINGS } from "./entry.ts";
+import { conflictsOf, type Entry, NO_SIBLINGS } from "./entry.ts";
 import type { ReplicaId } from "./ids.ts";
 import { compareRecords, isSameWrite, type WriteRecord } from "./record.ts";
 import type { Timestamp } from "./timestamp.ts";
@@ -36,6 +36,16 @@ export function mergeRecord(entry: Entry | undefined, record: WriteRecord): Entr
   siblings.sort((a, b) => compareRecords(b, a));
   if (winner === entry.winner && sameRecords(siblings, entry.siblings)) return entry;
   return { winner, siblings: siblings.length === 0 ? NO_SIBLINGS : siblings };
+}
+
+/** The puts of a key that are listed as settled from now on (rule X2), since another record has come. */
+export function settledBetween(before: Entry, record: WriteRecord, after: Entry): WriteRecord[] {
+  const { winner } = before;
+  // A raised winner that is said to be settled was none of the losers. What beats it had not seen it, so it can be restored.
+  const overtaken = winner.isDelete || covers(record, winner) ? [] : [winner];
+  return [...conflictsOf(before), ...overtaken].filter(
+    (one) => one !== after.winner && !after.siblings.includes(one) && !isSameWrite(one, record),
+  );
 }
 
 /** Whether the record was written over an entry that nobody contests, which is most of what happens. */

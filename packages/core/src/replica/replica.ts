@@ -7,15 +7,15 @@
  */
 import { ChangeSet, type StateSection } from "../change-set.ts";
 import type { Digest } from "../digest.ts";
-import { conflictsOf, type Entry } from "../entry.ts";
+import type { Entry } from "../entry.ts";
 import { HybridClock } from "../hybrid-clock.ts";
 import type { KeyText, ReplicaId, StartId } from "../ids.ts";
 import { invariant } from "../invariant.ts";
 import { CLOCK_DRIFT_MS_MAX } from "../limits.ts";
 import type { MemberSet } from "../member-set.ts";
-import { contextOf, mergeRecord } from "../merge.ts";
+import { contextOf, mergeRecord, settledBetween } from "../merge.ts";
 import { type Position, positionWithin } from "../position.ts";
-import { compareRecords, isSameWrite, makeRecord, rankOf, type WriteRecord } from "../record.ts";
+import { compareRecords, makeRecord, rankOf, type WriteRecord } from "../record.ts";
 import type { Table } from "../table.ts";
 import { type Timestamp, timestampFromMs } from "../timestamp.ts";
 import { VersionVector } from "../version-vector.ts";
@@ -344,10 +344,8 @@ export class Replica {
     const after = mergeRecord(before, record);
     if (after === before) return after;
     if (before !== undefined && before.siblings.length > 0) {
-      for (const loser of conflictsOf(before)) {
-        if (after.winner === loser || after.siblings.includes(loser) || isSameWrite(loser, record)) continue;
+      for (const loser of settledBetween(before, record, after))
         this.#group.settled.push({ record: loser, settledAtMs: nowMs });
-      }
     }
     this.#group.steps.push({ record, before, after });
     this.#replace(record.key, before, after);

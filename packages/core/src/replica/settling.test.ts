@@ -86,6 +86,16 @@ describe("a settled write", () => {
     expect(lone.replica.entry(KEY)?.winner.value).toEqual(THIRD.value);
   });
 
+  it("is kept as a settled conflict where it had won, since what wins then had not seen it", () => {
+    const raised = adoptedByPeer(FIRST, 100, { rank: at(50), raised: true });
+    const lone = holder(put(20, { origin: replicaId(4) }), raised);
+    expect(lone.replica.entry(KEY)?.winner).toEqual(raised);
+    lone.replica.settle([raised], lone.nowMs);
+    const settled = lone.commit()?.settled.map(({ record }) => record);
+    expect(lone.replica.entry(KEY)?.winner.value).toEqual(put(20).value);
+    expect(settled).toContainEqual(raised);
+  });
+
   it("is settled as it arrives where it was here under another name", () => {
     const lone = holder(FIRST);
     const seen = [{ origin: LOST, timestamp: FIRST.timestamp }];
