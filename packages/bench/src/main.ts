@@ -1,4 +1,7 @@
-/** `npm run bench [-- --quick | --smoke] [--json] [--out DIR] [--only SUITE]`: measures meshkv beside its peers, in one run. */
+/**
+ * `npm run bench [-- --quick | --smoke] [--json] [--out DIR] [--only SUITE] [--minutes N]`: measures meshkv beside its peers, in one
+ * run; the steady load of `endurance` lasts N minutes.
+ */
 import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from "node:os";
@@ -41,6 +44,7 @@ const { values: options } = parseArgs({
     json: { type: "boolean", default: false },
     out: { type: "string", default: "bench-results" },
     only: { type: "string", multiple: true },
+    minutes: { type: "string" },
   },
 });
 
@@ -70,11 +74,20 @@ if (unknown.length > 0) {
   );
   process.exit(2);
 }
+const minutes = options.minutes === undefined ? undefined : Number(options.minutes);
+if (minutes !== undefined && !(minutes > 0 && minutes <= 24 * 60)) {
+  process.stderr.write("bench: --minutes takes a number above 0, up to 1440\n");
+  process.exit(2);
+}
+
 const startMs = performance.now();
 const startedAt = new Date().toISOString();
 const loadBefore = loadavg()[0] ?? 0;
 const folder = await mkdtemp(join(tmpdir(), "meshkv-bench-"));
-const scale = options.smoke ? SMOKE : options.quick ? QUICK : FULL;
+const scale = {
+  ...(options.smoke ? SMOKE : options.quick ? QUICK : FULL),
+  ...(minutes === undefined ? {} : { enduranceSeconds: Math.ceil(60 * minutes) }),
+};
 const asked = options.only ?? Object.keys(SUITES).filter((name) => !options.quick || !LONG.includes(name));
 const suiteSeconds: Record<string, number> = {};
 const bench = new Bench(scale, folder, (text) => process.stderr.write(`${text}\n`));
