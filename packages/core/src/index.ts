@@ -71,7 +71,14 @@ export {
 } from "./limits.ts";
 export { type Member, MemberSet, readMembers, type Succession, writeMembers } from "./member-set.ts";
 export { contextOf, covers, mergeRecord } from "./merge.ts";
-export { commonTimestamp, isForked, type Position, positionAt, ZERO_POSITION } from "./position.ts";
+export {
+  commonTimestamp,
+  isForked,
+  type Position,
+  positionAt,
+  positionOf,
+  ZERO_POSITION,
+} from "./position.ts";
 export {
   type Adoption,
   compareRecords,

@@ -3,9 +3,10 @@
  * commutative, associative and idempotent.
  */
 import { type ByteReader, type ByteWriter, FormatError } from "./bytes.ts";
-import type { ReplicaId } from "./ids.ts";
+import { type ReplicaId, UNKNOWN_START } from "./ids.ts";
+import { laterPosition, type Position } from "./position.ts";
 import type { Timestamp } from "./timestamp.ts";
-import { readVector, type VersionVector, writeVector } from "./version-vector.ts";
+import { readVector, VersionVector, writeVector } from "./version-vector.ts";
 
 /** What is known of one replica that is, or was, a member. */
 export interface Member {
@@ -38,12 +39,21 @@ export interface Succession {
 /** An immutable set of members, removed ones included. */
 export class MemberSet {
   readonly #members: Map<ReplicaId, Member>;
+  /**
+   * Of origins that were offered beyond what is in their logs here: the branch that their names mean in adopted records and
+   * in contexts. What was offered from another one has other names (`session/branches.ts`).
+   */
+  readonly branches: ReadonlyMap<ReplicaId, Position>;
   #current: readonly ReplicaId[] | undefined;
   #removed: readonly ReplicaId[] | undefined;
   #removedSet: ReadonlySet<ReplicaId> | undefined;
 
-  constructor(members: Iterable<readonly [ReplicaId, Member]> = []) {
+  constructor(
+    members: Iterable<readonly [ReplicaId, Member]> = [],
+    branches: ReadonlyMap<ReplicaId, Position> = NO_BRANCHES,
+  ) {
     this.#members = new Map(members);
+    this.branches = branches;
   }
 
   /** What is known of the replica; undefined when it never was a member. */
@@ -162,6 +172,12 @@ export class MemberSet {
     return notes.reduce<MemberSet>((members, note) => members.without(...note), this);
   }
 
+  /** A set that knows as well on which branches the writes of some origins lie, as far as that can be told. */
+  naming(branches: Iterable<readonly [ReplicaId, Position]>): MemberSet {
+    const told = [...branches].filter(([, { start }]) => start !== UNKNOWN_START);
+    return new MemberSet(this.#members, mergeBranches(this.branches, told));
+  }
+
   /** A set that knows what both know. */
   merge(other: MemberSet): MemberSet {
     const merged = new Map(this.#members);
@@ -169,18 +185,42 @@ export class MemberSet {
       const ours = merged.get(id);
       merged.set(id, ours === undefined ? theirs : mergeMember(id, ours, theirs));
     }
-    return new MemberSet(merged);
+    return new MemberSet(merged, mergeBranches(this.branches, other.branches));
   }
 
   /** Whether both know the same. */
   equals(other: MemberSet): boolean {
-    if (this.#members.size !== other.#members.size) return false;
+    if (this.#members.size !== other.#members.size || !sameBranches(this.branches, other.branches))
+      return false;
     for (const [id, ours] of this.#members) {
       const theirs = other.#members.get(id);
       if (theirs === undefined || !sameMember(ours, theirs)) return false;
     }
     return true;
   }
+}
+
+const NO_BRANCHES: ReadonlyMap<ReplicaId, Position> = new Map();
+
+function mergeBranches(
+  known: ReadonlyMap<ReplicaId, Position>,
+  told: Iterable<readonly [ReplicaId, Position]>,
+): ReadonlyMap<ReplicaId, Position> {
+  const merged = new Map(known);
+  for (const [origin, position] of told) {
+    const ours = merged.get(origin);
+    merged.set(origin, ours === undefined ? position : laterPosition(ours, position));
+  }
+  return merged;
+}
+
+function sameBranches(a: ReadonlyMap<ReplicaId, Position>, b: ReadonlyMap<ReplicaId, Position>): boolean {
+  if (a.size !== b.size) return false;
+  for (const [origin, { start, timestamp }] of a) {
+    const theirs = b.get(origin);
+    if (theirs?.start !== start || theirs.timestamp !== timestamp) return false;
+  }
+  return true;
 }
 
 function sameMember(a: Member, b: Member): boolean {
@@ -232,7 +272,7 @@ function laterSuccession(
 
 /**
  * `members = varint count, count * (id, u8 flags, text address, u64 addressTimestamp, [succession],
- * [id admittedBy])`, ids ascending; flags: 1 removed, 2 has a succession, 4 has not finished its copy; `succession = id successor, id adopter, u64 adoptedAt, vector offered, vector held`.
+ * [id admittedBy]), vector branches`, ids ascending; flags: 1 removed, 2 has a succession, 4 has not finished its copy; `succession = id successor, id adopter, u64 adoptedAt, vector offered, vector held`.
  */
 export function writeMembers(writer: ByteWriter, members: MemberSet): void {
   const all = [...members.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -254,6 +294,7 @@ export function writeMembers(writer: ByteWriter, members: MemberSet): void {
     }
     if (member.admittedBy !== undefined) writer.id(member.admittedBy);
   }
+  writeVector(writer, new VersionVector(members.branches));
 }
 
 /** Reads what {@link writeMembers} wrote; throws FormatError. */
@@ -272,7 +313,7 @@ export function readMembers(reader: ByteReader): MemberSet {
     const admission = (flags & 4) === 0 ? {} : { admittedBy: reader.id() as ReplicaId };
     members.push([id, { removed: (flags & 1) !== 0, address, addressTimestamp, succession, ...admission }]);
   }
-  return new MemberSet(members);
+  return new MemberSet(members, new Map(readVector(reader).entries()));
 }
 
 function readSuccession(reader: ByteReader): Succession {

@@ -1,4 +1,4 @@
-import { positions, startId } from "@meshkv/testing/pure";
+import { branchTips, positions, startId } from "@meshkv/testing/pure";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ByteReader, ByteWriter } from "./bytes.ts";
@@ -6,6 +6,7 @@ import { type StartId, UNKNOWN_START } from "./ids.ts";
 import {
   commonTimestamp,
   isForked,
+  laterPosition,
   type Position,
   positionAt,
   positionOf,
@@ -41,6 +42,18 @@ describe("positions of one origin", () => {
   ])("with %s", (_name, a, b, forked, common) => {
     expect([isForked(a, b), isForked(b, a)]).toEqual([forked, forked]);
     expect([commonTimestamp(a, b), commonTimestamp(b, a)]).toEqual([common, common]);
+  });
+
+  it("have a later one, further on one branch or of the later start, in whatever order it is asked for", () => {
+    fc.assert(
+      fc.property(branchTips(), branchTips(), branchTips(), (a, b, c) => {
+        const later = laterPosition(a, b);
+        expect(laterPosition(b, a)).toEqual(later);
+        expect(isForked(a, b) || later.timestamp === Math.max(a.timestamp, b.timestamp)).toBe(true);
+        expect(laterPosition(later, c)).toEqual(laterPosition(a, laterPosition(b, c)));
+      }),
+      { numRuns: 1000 },
+    );
   });
 
   it("are judged alike from both sides, and share at most the lesser", () => {

@@ -98,6 +98,16 @@ export function isForked(a: Position, b: Position): boolean {
   return commonTimestamp(a, b) < Math.min(a.timestamp, b.timestamp);
 }
 
+/**
+ * Of two positions of one origin the further one, where they lie on one branch; else that of the later start. Associative:
+ * a start begins with all that the branch held before it.
+ */
+export function laterPosition(a: Position, b: Position): Position {
+  const byStart = a.recovered - b.recovered || (a.start < b.start ? -1 : a.start > b.start ? 1 : 0);
+  const byEnd = byStart || a.timestamp - b.timestamp;
+  return (byEnd || (a.earlier?.length ?? 0) - (b.earlier?.length ?? 0)) >= 0 ? a : b;
+}
+
 /** The greatest timestamp up to which two positions of one origin surely speak of the same records. */
 export function commonTimestamp(a: Position, b: Position): Timestamp {
   const least = Math.min(a.timestamp, b.timestamp);

@@ -21,7 +21,14 @@ export {
   versions,
 } from "./arbitraries/identifiers.ts";
 export { adoptions, contexts, entries, recordFields, writeRecords } from "./arbitraries/records.ts";
-export { members, memberSets, positions, successions, versionVectors } from "./arbitraries/vectors.ts";
+export {
+  branchTips,
+  members,
+  memberSets,
+  positions,
+  successions,
+  versionVectors,
+} from "./arbitraries/vectors.ts";
 export { LoneReplica, type Scans } from "./lone-replica.ts";
 export type { WiredEvent, WiredHost } from "./wired-host.ts";
 export { type WiredMessage, WiredHosts } from "./wired-hosts.ts";

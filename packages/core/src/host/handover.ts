@@ -7,8 +7,8 @@ import type { ReplicaId } from "../ids.ts";
 import { FRAME_BYTES_TARGET } from "../limits.ts";
 import type { WriteRecord } from "../record.ts";
 import type { Replica } from "../replica/replica.ts";
-import { hasTaken, isCovered } from "../session/coverage.ts";
-import { isForked, type Position, positionOf } from "../position.ts";
+import { branchMeant, hasTaken, isCovered } from "../session/coverage.ts";
+import { isForked, laterPosition, type Position, positionOf } from "../position.ts";
 import type { Joiner } from "../session/joiner.ts";
 import type { Outbox } from "../session/outbox.ts";
 import type { KeyText } from "../ids.ts";
@@ -77,8 +77,12 @@ export class Handover {
     const { identity, durableVector, durableMembers } = this.#parts.old;
     if (identity.damaged) return undefined;
     const all = [...everythingIn(durableVector, durableMembers).entries()];
-    // Names that stand for branches of copied directories are no members'.
-    return new VersionVector(all.filter(([origin]) => durableMembers.get(origin) !== undefined));
+    // Names that stand for branches of copied directories are no members', and of a branch that an origin's name does
+    // not mean here nothing has that name.
+    const isTold = ([origin, position]: [ReplicaId, Position]): boolean =>
+      durableMembers.get(origin) !== undefined &&
+      !isForked(branchMeant(origin, durableVector, durableMembers), position);
+    return new VersionVector(all.filter(isTold));
   }
 
   /** Entries are offered whole, or not at all. */
@@ -157,8 +161,16 @@ export class Handover {
  * life all starts that it remembers.
  */
 function branchesOf(replica: Replica): Map<ReplicaId, Position> {
-  const own = positionOf(replica.identity.starts, replica.vector.get(replica.id), Number.POSITIVE_INFINITY);
-  return new Map([...everythingIn(replica.vector, replica.members).entries(), [replica.id, own]]);
+  const { id, identity, vector, members } = replica;
+  const own = positionOf(identity.starts, vector.get(id), Number.POSITIVE_INFINITY);
+  const branches = new Map([...everythingIn(vector, members).entries(), [id, own]]);
+  for (const origin of members.branches.keys()) {
+    const meant = branchMeant(origin, vector, members);
+    const offered = branches.get(origin);
+    const isOne = offered !== undefined && !isForked(offered, meant);
+    branches.set(origin, isOne ? laterPosition(offered, meant) : meant);
+  }
+  return branches;
 }
 
 /** All that a replica has of any origin, under its own versions or adopted from predecessors of peers. */

@@ -8,13 +8,12 @@ import { ContextBuilder } from "../context.ts";
 import type { Entry } from "../entry.ts";
 import type { MemberSet } from "../member-set.ts";
 import { makeRecord, originalTimestamp, rankOf, type WriteRecord } from "../record.ts";
-import { isCovered } from "../session/coverage.ts";
+import { branchMeant, isCovered } from "../session/coverage.ts";
 import type { Version } from "../version.ts";
 import type { VersionVector } from "../version-vector.ts";
 import { isOutdated } from "./adoption.ts";
 
 const EMPTY = new Uint8Array(0);
-const NO_BRANCHES = new Map<never, never>();
 
 /** The deletes that settle writes of one key, as one batch. */
 export function* settlingsOf(
@@ -71,9 +70,9 @@ export function isSettledHere(
   if (entry === undefined || adopted === undefined || isDelete || isOutdated(entry, record)) return false;
   // Names that stand for branches of copied directories are no members': what of them is here cannot be told for certain.
   if (members.get(adopted.origin) === undefined) return false;
+  const meant = new Map([[adopted.origin, branchMeant(adopted.origin, vector, members)]]);
   return (
-    mayBeSettledBy([entry.winner, ...entry.siblings], record) &&
-    isCovered(adopted, vector, members, NO_BRANCHES)
+    mayBeSettledBy([entry.winner, ...entry.siblings], record) && isCovered(adopted, vector, members, meant)
   );
 }
 

@@ -5,7 +5,7 @@ import { MemberSet } from "../member-set.ts";
 import { type Position, positionOf } from "../position.ts";
 import { makeRecord } from "../record.ts";
 import { VersionVector } from "../version-vector.ts";
-import { findStrays, renameStray, strayOrigin, withStrays } from "./branches.ts";
+import { findStrays, namedBy, renameStray, strayOrigin, withStrays } from "./branches.ts";
 
 const [COPIED, OTHER] = [replicaId(1), replicaId(2)];
 const [S1, S2, S3] = [startId(1), startId(2), startId(3)];
@@ -29,7 +29,7 @@ const STRAY = positionOf(
 
 function straysOf(position: Position): ReturnType<typeof findStrays> {
   const mesh = new VersionVector([[COPIED, FOLLOWED]]);
-  return findStrays(new Map([[COPIED, position]]), mesh, NO_MEMBERS, []);
+  return findStrays(new Map([[COPIED, position]]), mesh, NO_MEMBERS);
 }
 
 function write(timestamp: number, seen: readonly number[] = []): ReturnType<typeof makeRecord> {
@@ -49,20 +49,35 @@ function write(timestamp: number, seen: readonly number[] = []): ReturnType<type
 describe("writes of a copied directory", () => {
   it("keep their names while nothing parts", () => {
     expect(straysOf(FOLLOWED).size).toBe(0);
-    expect(findStrays(new Map([[OTHER, STRAY]]), new VersionVector(), NO_MEMBERS, []).size).toBe(0);
+    expect(findStrays(new Map([[OTHER, STRAY]]), new VersionVector(), NO_MEMBERS).size).toBe(0);
     const record = write(25, [20]);
     expect(renameStray(record, straysOf(FOLLOWED))).toBe(record);
   });
 
-  it("part from what the mesh has, was offered, or is being offered", () => {
+  it("part from what the mesh has, and beyond that from what was offered first", () => {
     expect(straysOf(STRAY).get(COPIED)?.common).toBe(10);
     const mine = new Map([[COPIED, STRAY]]);
-    const offered = new VersionVector([[COPIED, FOLLOWED]]);
-    const note = { successor: OTHER, adopter: OTHER, adoptedAt: 1, offered, held: new VersionVector() };
-    const members = NO_MEMBERS.without(COPIED, note);
-    expect(findStrays(mine, new VersionVector(), members, []).get(COPIED)?.common).toBe(10);
-    const others = [new Map([[COPIED, FOLLOWED]])];
-    expect(findStrays(mine, new VersionVector(), NO_MEMBERS, others).get(COPIED)?.common).toBe(10);
+    const members = NO_MEMBERS.naming([[COPIED, FOLLOWED]]);
+    const nothing = new VersionVector();
+    expect(findStrays(mine, nothing, members).get(COPIED)?.common).toBe(10);
+    const before = new VersionVector([[COPIED, positionOf([{ id: S1, recovered: 0 }], 5)]]);
+    expect(findStrays(mine, before, members).get(COPIED)?.common).toBe(10);
+    expect(findStrays(new Map([[COPIED, FOLLOWED]]), before, members).size).toBe(0);
+    // What the mesh has in a log is meant by the name, whatever was offered to one who did not know of it.
+    const mesh = new VersionVector([[COPIED, STRAY]]);
+    expect(findStrays(mine, mesh, members).size).toBe(0);
+  });
+
+  it("give the name its meaning where no other branch has it", () => {
+    const branches = new Map([
+      [COPIED, STRAY],
+      [OTHER, FOLLOWED],
+    ]);
+    const nothing = new VersionVector();
+    expect([...namedBy(branches, nothing, new Map())]).toEqual([...branches]);
+    expect([...namedBy(branches, nothing, straysOf(STRAY))]).toEqual([[OTHER, FOLLOWED]]);
+    const mesh = new VersionVector([[OTHER, FOLLOWED]]);
+    expect([...namedBy(branches, mesh, new Map())]).toEqual([[COPIED, STRAY]]);
   });
 
   it("are named after the start that issued them, beyond the parting", () => {

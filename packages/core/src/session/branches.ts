@@ -7,11 +7,11 @@
 import { type Context, ContextBuilder } from "../context.ts";
 import { idFromWords, type ReplicaId, type StartId } from "../ids.ts";
 import type { MemberSet } from "../member-set.ts";
-import { commonTimestamp, type Position, positionAt, stretchesOf, ZERO_POSITION } from "../position.ts";
+import { commonTimestamp, isForked, type Position, positionAt, stretchesOf } from "../position.ts";
 import type { WriteRecord } from "../record.ts";
 import type { Timestamp } from "../timestamp.ts";
 import type { VersionVector } from "../version-vector.ts";
-import type { Branches } from "./coverage.ts";
+import { branchMeant } from "./coverage.ts";
 
 /** A branch that the mesh does not follow. */
 export interface StrayBranch {
@@ -24,31 +24,31 @@ export interface StrayBranch {
 /** Branches of origins that the mesh does not follow; mostly none. */
 export type StrayBranches = ReadonlyMap<ReplicaId, StrayBranch>;
 
-/**
- * Which of the branches part from what a mesh has, or was offered before.
- * @param offering where others hold what they are offering just now
- */
+/** Which of the branches part from those that a mesh has, and, beyond what it has, was offered first. */
 export function findStrays(
   branches: ReadonlyMap<ReplicaId, Position>,
   vector: VersionVector,
   members: MemberSet,
-  offering: Iterable<Branches>,
 ): StrayBranches {
-  const followed: Branches[] = [{ get: (origin) => vector.position(origin) }, ...offering];
-  for (const [, { succession }] of members.entries()) {
-    if (succession !== undefined) followed.push({ get: (origin) => succession.offered.position(origin) });
-  }
   const strays = new Map<ReplicaId, StrayBranch>();
   for (const [origin, position] of branches) {
-    let common = position.timestamp;
-    for (const held of followed) {
-      const other = held.get(origin) ?? ZERO_POSITION;
-      const shared = commonTimestamp(position, other);
-      if (shared < Math.min(position.timestamp, other.timestamp)) common = Math.min(common, shared);
-    }
-    if (common < position.timestamp) strays.set(origin, { position, common });
+    const meant = branchMeant(origin, vector, members);
+    if (isForked(position, meant)) strays.set(origin, { position, common: commonTimestamp(position, meant) });
   }
   return strays;
+}
+
+/**
+ * What the names of origins mean from now on, beyond what the mesh has of their logs and where no other branch was offered
+ * before: told to all members ahead of the first record that is adopted, and kept though the offer is broken off.
+ */
+export function* namedBy(
+  branches: ReadonlyMap<ReplicaId, Position>,
+  vector: VersionVector,
+  strays: StrayBranches,
+): Generator<[ReplicaId, Position]> {
+  for (const [origin, position] of branches)
+    if (position.timestamp > vector.get(origin) && !strays.has(origin)) yield [origin, position];
 }
 
 /** The record by names that mean one write each. Only for adoption: its bytes are those of the original. */

@@ -1,7 +1,7 @@
 /** Which writes of a rejoining replica the mesh has already (rule M2). Asked on both sides of an offer. */
 import type { ReplicaId } from "../ids.ts";
 import type { MemberSet, Succession } from "../member-set.ts";
-import { commonTimestamp, type Position } from "../position.ts";
+import { commonTimestamp, isForked, laterPosition, type Position } from "../position.ts";
 import type { Version } from "../version.ts";
 import type { VersionVector } from "../version-vector.ts";
 
@@ -34,7 +34,17 @@ export function isCovered(
   return false;
 }
 
-/** Whether everything that the adopter had when it was done is here. */
+/** The branch that the name of an origin means here: that of its log, and beyond it the one that was offered first. */
+export function branchMeant(origin: ReplicaId, vector: VersionVector, members: MemberSet): Position {
+  const held = vector.position(origin);
+  const offered = members.branches.get(origin);
+  return offered === undefined || isForked(held, offered) ? held : laterPosition(held, offered);
+}
+
+/** Whether everything that the adopter had when it was done is here, and not on another branch of an origin's life. */
 export function hasTaken(vector: VersionVector, { adopter, adoptedAt, held }: Succession): boolean {
-  return vector.covers(adopter, adoptedAt) && vector.includes(held);
+  if (!vector.covers(adopter, adoptedAt) || !vector.includes(held)) return false;
+  for (const [origin, position] of held.entries())
+    if (isForked(vector.position(origin), position)) return false;
+  return true;
 }

@@ -6,8 +6,8 @@ import type { KeyText, ReplicaId } from "../ids.ts";
 import { FRAME_BYTES_TARGET } from "../limits.ts";
 import type { Replica } from "../replica/replica.ts";
 import type { WriteRecord } from "../record.ts";
-import { findStrays, renameStray, type StrayBranches, withStrays } from "./branches.ts";
-import { type Branches, isCovered } from "./coverage.ts";
+import { findStrays, namedBy, renameStray, type StrayBranches, withStrays } from "./branches.ts";
+import { isCovered } from "./coverage.ts";
 import type { Copy, CopySettled, Join, Offer } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import type { CopiedEntries, ReadAhead, Session } from "./session.ts";
@@ -21,8 +21,6 @@ export class Source {
   readonly #outbox: Outbox;
   /** Joiners that have not finished, and when each was last heard. */
   readonly #joiners = new Map<ReplicaId, number>();
-  /** Where joiners that have not finished hold what they offer. */
-  readonly #offering = new Map<ReplicaId, Branches>();
 
   constructor(replica: Replica, outbox: Outbox) {
     this.#replica = replica;
@@ -112,9 +110,9 @@ export class Source {
   offer(session: Session, joiner: ReplicaId, message: Offer, nowMs: number): void {
     const replica = this.#replica;
     this.#joiners.set(joiner, nowMs);
-    this.#offering.delete(joiner);
-    const strays = findStrays(message.branches, replica.vector, replica.members, this.#offering.values());
-    this.#offering.set(joiner, message.branches);
+    const { branches } = message;
+    const strays = findStrays(branches, replica.vector, replica.members);
+    replica.setMembers(replica.members.naming(namedBy(branches, replica.vector, strays)));
     let adopted = 0;
     for (const entry of byKey(message.records)) adopted += this.#adopt(entry, message, strays, nowMs);
     const through = replica.tick(nowMs);
@@ -164,7 +162,6 @@ export class Source {
     const replica = this.#replica;
     if (!replica.members.has(joiner)) return;
     this.#joiners.delete(joiner);
-    this.#offering.delete(joiner);
     replica.setMembers(replica.members.confirming(joiner));
     const answer = (): void => {
       if (session.mode === "streaming") this.#outbox.send(session.link, { kind: "confirmed" });
@@ -190,7 +187,6 @@ export class Source {
       if (heardMs === undefined || heardMs > nowMs) this.#joiners.set(joiner, nowMs);
       else if (nowMs - heardMs > leaseMs) {
         this.#joiners.delete(joiner);
-        this.#offering.delete(joiner);
         replica.setMembers(replica.members.without(joiner));
         this.#outbox.event("joiner-dropped", { joiner });
       }

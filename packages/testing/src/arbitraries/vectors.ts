@@ -4,6 +4,7 @@ import {
   MemberSet,
   type Position,
   positionAt,
+  positionOf,
   type ReplicaId,
   type Succession,
   VersionVector,
@@ -25,6 +26,18 @@ export function positions(): fc.Arbitrary<Position> {
     return { timestamp, start: first?.id ?? startId(1), recovered: first?.recovered ?? 0, earlier };
   });
   return fc.oneof(single, chained);
+}
+
+/** Positions of one life that parted twice: a directory was copied at 10, and the copy at 20. */
+export function branchTips(): fc.Arbitrary<Position> {
+  const [first, copy, second, third] = [
+    { id: startId(1), recovered: 0 },
+    { id: startId(2), recovered: 10 },
+    { id: startId(3), recovered: 20 },
+    { id: startId(4), recovered: 20 },
+  ];
+  const lives = fc.constantFrom([first], [first, copy], [first, copy, second], [first, copy, third]);
+  return fc.tuple(lives, fc.integer({ min: 1, max: 30 })).map(([starts, at]) => positionOf(starts, at));
 }
 
 /** Version vectors of 0 to 6 origins, timestamp 0 among them. */
@@ -70,5 +83,11 @@ export function memberSets(): fc.Arbitrary<MemberSet> {
     fc.integer({ min: 1, max: 5 }).map(replicaId),
     members(),
   );
-  return fc.uniqueArray(known, { maxLength: 5, selector: ([id]) => id }).map((all) => new MemberSet(all));
+  const branches = fc.uniqueArray(fc.tuple(fc.integer({ min: 1, max: 3 }).map(replicaId), branchTips()), {
+    maxLength: 3,
+    selector: ([id]) => id,
+  });
+  return fc
+    .tuple(fc.uniqueArray(known, { maxLength: 5, selector: ([id]) => id }), branches)
+    .map(([all, named]) => new MemberSet(all).naming(named));
 }

@@ -20,11 +20,7 @@ export const MEETING_BUGS: readonly PlantedBug[] = [
     rule: "M2, X1",
     effect: "the same, where another member had adopted the write",
     patches: [
-      inCore(
-        "replica/settling.ts",
-        "isCovered(adopted, vector, members, NO_BRANCHES)",
-        "members === undefined",
-      ),
+      inCore("replica/settling.ts", "isCovered(adopted, vector, members, meant)", "members === undefined"),
     ],
     hunt: byScenario("what-was-settled-before-it-arrived-is-no-conflict"),
   },

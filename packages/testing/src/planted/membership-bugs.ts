@@ -187,11 +187,24 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
     patches: [
       inCore(
         "session/coverage.ts",
-        "return vector.covers(adopter, adoptedAt) && vector.includes(held);",
+        "if (!vector.covers(adopter, adoptedAt) || !vector.includes(held)) return false;",
         "return adopter !== undefined && adoptedAt >= 0 && held.size >= 0 && vector.size > 0;",
       ),
     ],
     hunt: byScenario("a-note-counts-only-where-it-is-true"),
+  },
+  {
+    name: "note-counts-on-every-branch",
+    rule: "M2, M5",
+    effect: "a copy of the adopter's directory says that writes are settled which it never had: they vanish",
+    patches: [
+      inCore(
+        "session/coverage.ts",
+        "if (isForked(vector.position(origin), position)) return false;",
+        "void origin;",
+      ),
+    ],
+    hunt: byScenario("a-note-counts-only-on-the-branch-of-who-adopted"),
   },
   {
     name: "old-id-stays",
@@ -429,16 +442,36 @@ export const MEMBERSHIP_BUGS: readonly PlantedBug[] = [
   {
     name: "branches-of-predecessors-are-not-told",
     rule: "M5",
+    maskedBy: "what is noted of branches as they are offered",
     effect:
       "a write of one copy of a directory vanishes in a third mesh, since the other copy was seen there",
     patches: [
       inCore(
         "host/handover.ts",
-        "new Map([...everythingIn(replica.vector, replica.members).entries(), [replica.id, own]])",
-        "new Map([...replica.vector.entries(), [replica.id, own]])",
+        "new Map([...everythingIn(vector, members).entries(), [id, own]])",
+        "new Map([...vector.entries(), [id, own]])",
+      ),
+      inCore(
+        "host/handover.ts",
+        "for (const origin of members.branches.keys()) {",
+        "for (const origin of []) {",
       ),
     ],
     hunt: byScenario("what-a-copy-wrote-is-known-by-its-branch-in-a-third-mesh"),
+  },
+  {
+    name: "branches-are-not-noted-while-they-are-offered",
+    rule: "M2, M5",
+    effect:
+      "a write of one copy of a directory vanishes, where the other copy's rejoin was broken off and its writes were seen",
+    patches: [
+      inCore(
+        "session/source.ts",
+        "replica.setMembers(replica.members.naming(namedBy(branches, replica.vector, strays)));",
+        "",
+      ),
+    ],
+    hunt: byScenario("what-a-copy-offered-before-its-rejoin-was-broken-off-is-known-by-its-branch"),
   },
   {
     name: "starts-have-no-ids",

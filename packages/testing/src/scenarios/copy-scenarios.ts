@@ -1,6 +1,6 @@
 /** Directories that were copied: two live copies of one write under one id until they are told apart. */
 import { WiredHosts } from "../wired-hosts.ts";
-import { agree, areMembers, demand, type Scenario } from "./scenario.ts";
+import { agree, areMembers, breakOffRejoin, demand, type Scenario } from "./scenario.ts";
 
 export const COPY_SCENARIOS: readonly Scenario[] = [
   {
@@ -152,6 +152,44 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
       demand(
         listed === "original original original original",
         "the original's write is a conflict, everywhere",
+      );
+    },
+  },
+  {
+    name: "what-a-copy-offered-before-its-rejoin-was-broken-off-is-known-by-its-branch",
+    run: () => {
+      const wired = new WiredHosts();
+      const [left, right] = wired.mesh("left", "right");
+      wired.pass(100);
+      const original = wired.start("original");
+      const copy = wired.start("copy");
+      if (left === undefined || right === undefined) return;
+      original.write({ common: "1" });
+      wired.pass(500);
+      wired.stop(copy);
+      copy.restore(original.image());
+      wired.start("copy");
+      wired.cut(original, copy);
+      original.write({ key: "original" });
+      wired.pass(100);
+      copy.write({ key: "copy" });
+      wired.pass(100);
+      breakOffRejoin(wired, copy, left);
+      wired.until("both have the copy's write", () => right.values["key"] === "copy");
+      right.write({ key: "after the copy" });
+      wired.pass(500);
+      wired.dial(original, right, true);
+      wired.until("the original has moved", () => original.count("rejoined") > 0);
+      wired.heal(original, copy);
+      wired.heal(copy, left);
+      wired.dial(copy, left, true);
+      const all = [left, right, original, copy];
+      wired.until("the meshes are one", () => areMembers(all), 120_000);
+      wired.until("they agree", () => agree(...all));
+      const listed = all.map((host) => host.conflicts("key").join()).join(" ");
+      demand(
+        listed === "original original original original",
+        "the original's write is a conflict, everywhere, and the copy's is none",
       );
     },
   },

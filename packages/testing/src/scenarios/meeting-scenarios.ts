@@ -1,18 +1,6 @@
 import type { WiredHost } from "../wired-host.ts";
 import { WiredHosts } from "../wired-hosts.ts";
-import { agree, areMembers, demand, type Scenario } from "./scenario.ts";
-
-/** A replica offers what it has to one of another mesh, and the two lose each other before it has moved. */
-function breakOffRejoin(wired: WiredHosts, mover: WiredHost, source: WiredHost): void {
-  wired.mayDeliver = ({ to, message }) => {
-    if (to !== mover.name || message.kind !== "adopted") return true;
-    wired.cut(mover, source);
-    return false;
-  };
-  wired.dial(mover, source, true);
-  wired.until("the rejoin is given up", () => mover.count("rejoin-failed") > 0, 120_000);
-  wired.mayDeliver = () => true;
-}
+import { agree, areMembers, breakOffRejoin, demand, type Scenario } from "./scenario.ts";
 
 /** Two meshes: the replicas of the older one, and a and b, of which a wrote the key. */
 function twoMeshes(...older: readonly string[]): {

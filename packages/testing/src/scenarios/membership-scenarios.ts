@@ -1,5 +1,5 @@
-import { isCovered, MemberSet, positionAt, type ReplicaId, VersionVector } from "@meshkv/core";
-import { replicaId } from "../arbitraries/identifiers.ts";
+import { isCovered, MemberSet, positionAt, positionOf, type ReplicaId, VersionVector } from "@meshkv/core";
+import { replicaId, startId } from "../arbitraries/identifiers.ts";
 import { LoneReplica } from "../lone-replica.ts";
 import type { WiredHost } from "../wired-host.ts";
 import { WiredHosts } from "../wired-hosts.ts";
@@ -401,6 +401,31 @@ export const MEMBERSHIP_SCENARIOS: readonly Scenario[] = [
         [other, 10],
       ]);
       demand(!isCovered(write, part, members, new Map()), "who has the adopter's log alone may lack it");
+    },
+  },
+  {
+    name: "a-note-counts-only-on-the-branch-of-who-adopted",
+    run: () => {
+      // The adopter's directory was copied before: the copy has as much of that id's log, and other writes in it.
+      const [old, adopter] = [replicaId(1), replicaId(2)];
+      const life = (start: number): VersionVector => {
+        const starts = [
+          { id: startId(1), recovered: 0 },
+          { id: startId(start), recovered: 30 },
+        ];
+        return new VersionVector([[adopter, positionOf(starts, 50)]]);
+      };
+      const succession = {
+        successor: replicaId(3),
+        adopter,
+        adoptedAt: 50,
+        offered: new VersionVector([[old, positionAt(20)]]),
+        held: life(2),
+      };
+      const members = new MemberSet().without(old, succession);
+      const write = { origin: old, timestamp: 20 };
+      demand(isCovered(write, life(2), members, new Map()), "who has the adopter's log has the write");
+      demand(!isCovered(write, life(3), members, new Map()), "who has the log of its copy has not");
     },
   },
   {

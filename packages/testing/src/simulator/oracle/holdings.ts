@@ -140,8 +140,10 @@ function laterOf(
   [first, second]: readonly [Issued, Issued | undefined],
   issued: Issued,
 ): readonly [Issued, Issued | undefined] {
-  if (issued.number === first.number || issued.number === second?.number) return [first, second];
-  if (writtenAt(issued) > writtenAt(first)) return [issued, first];
+  if (writtenAt(issued) > writtenAt(first))
+    // One write may be adopted again: under a clock that ran ahead, each adoption has a time of its own.
+    return [issued, issued.number === first.number ? second : first];
+  if (issued.number === first.number) return [first, second];
   return [first, second === undefined || writtenAt(issued) > writtenAt(second) ? issued : second];
 }
 

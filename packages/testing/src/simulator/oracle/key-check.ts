@@ -115,11 +115,16 @@ function writtenAt({ timestamp, adopted }: WriteRecord): number {
   return adopted?.timestamp ?? timestamp;
 }
 
-/** Its deadline had passed when others wrote; but they may be forgotten, and who has forgotten them cannot say so. */
+/**
+ * Its deadline had passed when others wrote; but they may be forgotten, or were covered by what is, and who has forgotten
+ * them cannot say so.
+ */
 function isEndedByForgotten(issued: Issued, held: Holdings, known: HeldKey): boolean {
   if (known.covered.has(issued.number)) return false;
   const later = known.records.filter((other) => wroteAfterDeadline(other, issued));
-  return later.length > 0 && later.every((other) => mayBeForgotten(other, held));
+  return (
+    later.length > 0 && later.every((other) => mayBeForgotten(other, held) || known.covered.has(other.number))
+  );
 }
 
 function hasEqualContent(a: WriteRecord, b: WriteRecord): boolean {
