@@ -207,8 +207,11 @@ export class Forgetting {
     const siblings = entry.siblings.filter(
       (s) => s.isDelete || s.timestamp > since || !this.#isForgettable(s),
     );
-    if (siblings.length < entry.siblings.length) {
-      this.#replica.setEntry(entry.winner.key, { winner: entry.winner, siblings });
+    if (siblings.length === entry.siblings.length) return;
+    this.#replica.setEntry(entry.winner.key, { winner: entry.winner, siblings });
+    // After a long partition a conflict may be older than its retention when it arises: nobody has seen it yet.
+    for (const record of entry.siblings) {
+      if (!siblings.includes(record)) this.#replica.group.settled.push({ record, settledAtMs: nowMs });
     }
   }
 

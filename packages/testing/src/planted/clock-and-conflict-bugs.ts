@@ -154,6 +154,19 @@ export const CLOCK_AND_CONFLICT_BUGS: readonly PlantedBug[] = [
     hunt: bySimulator("part-pair", "heal"),
   },
   {
+    name: "old-losers-go-as-they-arise",
+    rule: "X1",
+    effect: "a write that lost after a long partition is listed for a moment, and gone",
+    patches: [
+      inCore(
+        "replica/forgetting.ts",
+        "if (!siblings.includes(record)) this.#replica.group.settled.push({ record, settledAtMs: nowMs });",
+        "",
+      ),
+    ],
+    hunt: byScenario("a-conflict-that-is-older-than-its-retention-when-it-arises-can-be-restored"),
+  },
+  {
     name: "settled-losers-are-not-kept",
     rule: "X2",
     effect: "a conflict that was settled by mistake cannot be restored",

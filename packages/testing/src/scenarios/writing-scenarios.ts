@@ -116,4 +116,29 @@ export const WRITING_SCENARIOS: readonly Scenario[] = [
       }
     },
   },
+  {
+    name: "a-conflict-that-is-older-than-its-retention-when-it-arises-can-be-restored",
+    run: () => {
+      const wired = new WiredHosts();
+      const config = { conflictRetentionMs: 60_000 };
+      const [a, b] = [wired.start("a", config), wired.start("b", { ...config, peers: ["a"] })];
+      wired.until("they are linked", () => a.linkedPeers.length > 0);
+      wired.cut(a, b);
+      a.write({ key: "mine" });
+      b.write({ key: "yours" });
+      wired.pass(90_000);
+      wired.heal(a, b);
+      wired.until("they agree", () => agree(a, b) && a.linkedPeers.length > 0);
+      wired.pass(30_000);
+      for (const host of [a, b]) {
+        const kept = [...host.tables.settled.values()].map(({ record }) =>
+          new TextDecoder().decode(record.value),
+        );
+        demand(host.conflicts("key").length === 0, "its retention has ended");
+        demand(kept.length === 1 && kept[0] !== host.values["key"], "the loser can be restored");
+      }
+      wired.pass(60_000);
+      for (const { tables } of [a, b]) demand(tables.settled.size === 0, "and goes in the end");
+    },
+  },
 ];
