@@ -6,9 +6,9 @@ import type { Timestamp } from "../timestamp.ts";
 export class LogTail {
   readonly #last = new Map<ReplicaId, Timestamp>();
 
-  /** Takes note of a record that was appended. */
+  /** Takes note of a record that was appended; copied tombstones come in any order. */
   add({ origin, timestamp }: WriteRecord): void {
-    this.#last.set(origin, timestamp);
+    this.#last.set(origin, Math.max(timestamp, this.#last.get(origin) ?? 0));
   }
 
   /** Whether the origin's log surely holds nothing above the timestamp. */
