@@ -15,6 +15,7 @@ import {
   type StateSection,
   type Table,
 } from "@meshkv/core";
+import { AbsentKeys } from "./absent-keys.ts";
 import type { Engine, EngineIterator, EngineRange } from "./engine.ts";
 import type { EngineWriter } from "./engine-writer.ts";
 import { EntryCache } from "./entry-cache.ts";
@@ -56,6 +57,8 @@ export interface GenerationContext {
   readonly onDamage: (damage: Damage) => void;
 }
 
+/** Bytes that one step of a reading of all keys gathers. */
+const KEY_STEP_BYTES = 2 * STEP_BYTES;
 /** Bad rows of which the store remembers that it has told; more are told again. */
 const DAMAGES_REMEMBERED_MAX = 10_000;
 
@@ -65,6 +68,7 @@ export class Generation implements Table {
   readonly #context: GenerationContext;
   readonly #cache: EntryCache;
   readonly #counts = new EntryCounts();
+  readonly #absent = new AbsentKeys();
   readonly #told = new Set<string>();
   readonly #rowMemory = { keys: new RowScratch(), values: new RowScratch() };
   #underWay: ChangeSet | undefined;
@@ -116,9 +120,31 @@ export class Generation implements Table {
     if (change !== undefined) return change.before;
     const cached = this.#cache.get(key);
     if (cached !== undefined) return cached ?? undefined;
+    if (this.#absent.isAbsent(key)) return undefined;
     const entry = this.#readEntry(key);
+    if (entry === undefined && this.#absent.missed()) void this.#readKeys();
     this.#cache.set(key, entry);
     return entry;
+  }
+
+  /** Reads all keys, so that those which are absent need not be looked for. Where that fails, they are. */
+  async #readKeys(): Promise<void> {
+    let filter = this.#absent.begin();
+    try {
+      const range = {
+        ...rangeOfTable(this.number, TABLE.entry),
+        values: false,
+        highWaterMarkBytes: KEY_STEP_BYTES,
+      };
+      const rows = await this.#iterate(range, () => {
+        filter = this.#absent.begin();
+      });
+      await this.#absent.read(rows, filter);
+    } catch (error) {
+      this.#absent.giveUp();
+      if (isEngineError(error)) this.#unreadable(error, "reading all keys");
+      else if (!(error instanceof MeshkvError)) throw error;
+    }
   }
 
   #readEntry(key: KeyText): Entry | undefined {
@@ -253,6 +279,7 @@ export class Generation implements Table {
       const admission = writer.admit(options.essential === true);
       if (admission !== undefined) await admission;
       const batch = engine.batch();
+      this.#absent.committing(changeSet);
       try {
         putGroup(batch, this.number, changeSet, this.#rowMemory);
         if (switchTo !== undefined) {
@@ -282,6 +309,7 @@ export class Generation implements Table {
   forget(): void {
     this.#cache.clear();
     this.#counts.forget();
+    this.#absent.forget();
   }
 
   /**
