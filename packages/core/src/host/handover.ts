@@ -9,6 +9,7 @@ import type { WriteRecord } from "../record.ts";
 import type { Replica } from "../replica/replica.ts";
 import { branchMeant, hasTaken, isCovered } from "../session/coverage.ts";
 import { isForked, laterPosition, type Position, positionOf } from "../position.ts";
+import { leftoversOf, mayHaveLeftovers } from "./leftovers.ts";
 import type { Joiner } from "../session/joiner.ts";
 import type { Outbox } from "../session/outbox.ts";
 import type { KeyText } from "../ids.ts";
@@ -24,6 +25,9 @@ export interface HandoverParts {
   readonly old: Replica;
   readonly oldOutbox: Outbox;
   readonly joiner: Joiner;
+  /** The replica that takes its place, and its outbox. */
+  readonly successor: Replica;
+  readonly successorOutbox: Outbox;
   /** What the mesh has, as far as the successor was told; asked anew for every chunk. */
   readonly meshVector: () => VersionVector;
   readonly meshMembers: () => MemberSet;
@@ -36,6 +40,7 @@ export class Handover {
   readonly #startVector: VersionVector;
   #frozen = false;
   #stopped = false;
+  #hasLeftovers = false;
 
   constructor(parts: HandoverParts) {
     this.#parts = parts;
@@ -43,6 +48,9 @@ export class Handover {
   }
 
   start(): void {
+    const seen = this.#seen();
+    // What is offered from now on is named there as well.
+    this.#hasLeftovers = seen !== undefined && mayHaveLeftovers(this.#parts.successor, seen);
     this.#scanEntries(undefined);
   }
 
@@ -63,9 +71,28 @@ export class Handover {
       if (result.kind !== "entries") return this.#parts.joiner.fail("the old state cannot be read");
       const last = result.entries.at(-1);
       this.#offerEntries(result.entries, seen, () => {
-        if (result.done || last === undefined) this.#freeze();
+        if (result.done || last === undefined) this.#settleLeftovers(undefined);
         else this.#scanEntries(last.winner.key);
       });
+    });
+  }
+
+  /** States that to be settled which the mesh got by a rejoin that was broken off, and which was deleted here since. */
+  #settleLeftovers(after: KeyText | undefined): void {
+    const { old, successor, successorOutbox, joiner } = this.#parts;
+    const seen = this.#hasLeftovers ? this.#seen() : undefined;
+    if (seen === undefined) return this.#freeze();
+    const had = { seen, branches: branchesOf(old) };
+    successorOutbox.scan({ kind: "entries", after, bytesMax: CHUNK_BYTES }, (result, nowMs) => {
+      if (this.#stopped) return;
+      if (result.kind !== "entries") return joiner.fail("the copy cannot be read");
+      for (const { winner } of result.entries) {
+        const entry = old.entry(winner.key) === undefined ? successor.entry(winner.key) : undefined;
+        if (entry !== undefined) successor.settle(leftoversOf(entry, successor, had), nowMs);
+      }
+      const last = result.entries.at(-1);
+      if (result.done || last === undefined) this.#freeze();
+      else this.#settleLeftovers(last.winner.key);
     });
   }
 

@@ -452,6 +452,8 @@ export class Host {
         old: this.#active.replica,
         oldOutbox: this.#active.outbox,
         joiner,
+        successor: slot.replica,
+        successorOutbox: slot.outbox,
         meshVector: () =>
           (joiner.source && slot.peering.knowledge.get(joiner.source)?.vector) ?? new VersionVector(),
         meshMembers: () => slot.replica.members,

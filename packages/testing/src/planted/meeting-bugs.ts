@@ -24,4 +24,32 @@ export const MEETING_BUGS: readonly PlantedBug[] = [
     ],
     hunt: byScenario("what-was-settled-before-it-arrived-is-no-conflict"),
   },
+  {
+    name: "what-was-deleted-and-forgotten-is-not-told",
+    rule: "M2",
+    effect: "a deleted key is back, since another mesh had got it by a rejoin that was broken off",
+    patches: [
+      inCore(
+        "host/handover.ts",
+        "const seen = this.#hasLeftovers ? this.#seen() : undefined;",
+        "const seen = this.#hasLeftovers && this.#frozen ? this.#seen() : undefined;",
+      ),
+    ],
+    hunt: byScenario("what-was-deleted-and-forgotten-is-deleted-in-the-next-mesh"),
+  },
+  {
+    name: "leftovers-of-another-branch-are-taken-for-deleted",
+    rule: "M2, M5",
+    effect: "an acknowledged write of a copied directory vanishes as the other copy moves",
+    patches: [
+      inCore(
+        "host/leftovers.ts",
+        "if (timestamp > commonTimestamp(held, branchMeant(origin, vector, members))) return false;",
+        "if (timestamp > commonTimestamp(held, held) || branchMeant === undefined) return false;",
+      ),
+    ],
+    hunt: byScenario(
+      "what-a-copy-offered-before-its-rejoin-was-broken-off-is-not-taken-for-deleted-by-the-original",
+    ),
+  },
 ];

@@ -193,4 +193,33 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
       );
     },
   },
+  {
+    name: "what-a-copy-offered-before-its-rejoin-was-broken-off-is-not-taken-for-deleted-by-the-original",
+    run: () => {
+      const wired = new WiredHosts();
+      const older = wired.start("older");
+      wired.pass(100);
+      const original = wired.start("original");
+      const copy = wired.start("copy");
+      original.write({ common: "1" });
+      wired.pass(500);
+      wired.stop(copy);
+      copy.restore(original.image());
+      wired.start("copy");
+      wired.cut(original, copy);
+      copy.write({ copy: "2" });
+      wired.pass(100);
+      breakOffRejoin(wired, copy, older);
+      wired.stop(copy);
+      // It is gone for good. In the end the original's log goes further than the copy's write.
+      wired.pass(5000);
+      original.write({ common: undefined });
+      wired.untilForgotten(original);
+      wired.dial(original, older, true);
+      wired.until("the original has moved", () => original.count("rejoined") > 0);
+      wired.until("they agree", () => agree(older, original));
+      demand(older.values["copy"] === "2", "the copy's write is kept: the original never had it");
+      demand(older.values["common"] === undefined, "what the original has deleted is deleted");
+    },
+  },
 ];

@@ -1,3 +1,4 @@
+import type { KeyText } from "@meshkv/core";
 import type { WiredHost } from "../wired-host.ts";
 import { WiredHosts } from "../wired-hosts.ts";
 import { agree, areMembers, breakOffRejoin, demand, type Scenario } from "./scenario.ts";
@@ -99,6 +100,30 @@ export const MEETING_SCENARIOS: readonly Scenario[] = [
       demand(kept.includes("lost"), "it is listed as settled, and can be restored");
       wired.heal(a, older);
       wired.until("the meshes are one", () => areMembers([older, a, b]) && agree(older, a, b));
+    },
+  },
+  {
+    name: "what-was-deleted-and-forgotten-is-deleted-in-the-next-mesh",
+    run: () => {
+      const { wired, sources, a, b } = twoMeshes("left", "right");
+      const [left, right] = sources;
+      demand(left !== undefined && right !== undefined, "both live");
+      a.write({ lasting: "1" });
+      breakOffRejoin(wired, a, left);
+      wired.until("what was offered is there", () => "key" in right.values && "lasting" in right.values);
+      b.write({ key: undefined });
+      wired.untilForgotten(a, b);
+      demand(!a.tables.entries.has("key" as KeyText), "nothing tells of the key any more");
+      wired.heal(a, left);
+      wired.dial(a, left, true);
+      const all = [left, right, a, b];
+      wired.until("the meshes are one", () => areMembers(all));
+      wired.until("they agree", () => agree(...all));
+      demand(
+        Object.keys(left.values).join() === "lasting",
+        "what was deleted is not back, and nothing else is gone",
+      );
+      wired.untilForgotten(...all);
     },
   },
 ];
