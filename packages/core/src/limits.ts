@@ -55,6 +55,8 @@ export const WATCHERS_MAX = 10_000;
  * back, and of such watchers there may be thousands.
  */
 export const WATCH_RESPONSE_BYTES = 64 * 1024;
+/** Keys and values of events that come in one response since they belong together. */
+export const WATCH_TOGETHER_BYTES = 2 * MIB;
 /** Events of one response, so that many small ones do not hold a replica for long. */
 export const WATCH_EVENTS_MAX = 1000;
 /** A watch with nothing to tell says so this often, with a token that keeps its position fresh. */

@@ -7,13 +7,13 @@ import type { KeyText } from "../ids.ts";
 import { positionAt } from "../position.ts";
 import type { WriteRecord } from "../record.ts";
 import type { ExpiryRow, ScanRequest, ScanResult } from "../table.ts";
-import { compareVersions } from "../version.ts";
+import { compareVersions, formatVersion } from "../version.ts";
 import type { VersionVector } from "../version-vector.ts";
 import { expiryEvent } from "./change-ring.ts";
 import type { EventPage } from "./event-page.ts";
 import { judgeRecord } from "./judge-record.ts";
 import { LogMerge } from "./log-merge.ts";
-import { isWatched, type WatchTarget } from "./watch-event.ts";
+import { isWatched, type WatchEvent, type WatchTarget } from "./watch-event.ts";
 import type { WatchHub } from "./watch-hub.ts";
 import type { WatchPosition } from "./watch-position.ts";
 
@@ -38,6 +38,8 @@ export class CatchUp {
   #rows: readonly ExpiryRow[] | undefined;
   #areRowsLast = false;
   #rowsAfter: ExpiryRow;
+  /** Losers of the next record that were told before it, as pairs of versions. */
+  readonly #toldApart = new Set<string>();
 
   constructor(target: WatchTarget, at: WatchPosition, hub: WatchHub) {
     this.#target = target;
@@ -114,9 +116,28 @@ export class CatchUp {
       first?.kind === "put" && record.expiresAtMs > 0 && record.expiresAtMs <= this.#fromMs
         ? [...events, expiryEvent(first.entry)]
         : events;
-    if (!page.add(expired)) return false;
-    if (awaited !== undefined) page.awaited.push(awaited);
+    if (!this.#add(expired, page)) return false;
+    page.awaited.push(...awaited);
     told.advance(record.origin, positionAt(record.timestamp));
+    return true;
+  }
+
+  /**
+   * Adds the events of one record: together, where one response can hold them. Else the losers come first, one by one; if
+   * the stream breaks before all have come, they are told again where it goes on, and nothing else is.
+   */
+  #add(events: readonly WatchEvent[], page: EventPage): boolean {
+    const others = events.filter(({ kind }) => kind !== "conflict");
+    if (others.length === events.length || page.canHold(events)) return page.add(events);
+    for (const event of events) {
+      if (event.kind !== "conflict" || event.previous === undefined) continue;
+      const pair = `${formatVersion(event.entry.winner)} ${formatVersion(event.previous)}`;
+      if (this.#toldApart.has(pair)) continue;
+      if (!page.add([event])) return false;
+      this.#toldApart.add(pair);
+    }
+    if (!page.add(others)) return false;
+    this.#toldApart.clear();
     return true;
   }
 

@@ -1,11 +1,11 @@
-import { WATCH_RESPONSE_BYTES } from "../limits.ts";
+import { WATCH_RESPONSE_BYTES, WATCH_TOGETHER_BYTES } from "../limits.ts";
 import type { WriteRecord } from "../record.ts";
 import { bytesOfEvent, type WatchEvent } from "./watch-event.ts";
 
 /** The events of one response, up to its limits; one event always fits. */
 export class EventPage {
   readonly events: WatchEvent[] = [];
-  /** Winners that are told later, and for which something was left out. */
+  /** What is told later: winners for which something was left out, and losers that are told after their winners. */
   readonly awaited: WriteRecord[] = [];
   readonly #withPrevious: boolean;
   readonly #eventsMax: number;
@@ -16,15 +16,25 @@ export class EventPage {
     this.#eventsMax = eventsMax;
   }
 
+  /** Whether a response may hold all the events. */
+  canHold(events: readonly WatchEvent[]): boolean {
+    return this.#bytesOf(events) <= WATCH_TOGETHER_BYTES;
+  }
+
   /** Adds events that belong together; false, and nothing is added, when they do not fit any more. */
   add(events: readonly WatchEvent[]): boolean {
-    let bytes = 0;
-    for (const event of events) bytes += bytesOfEvent(event, this.#withPrevious || event.kind === "conflict");
+    const bytes = this.#bytesOf(events);
     const isEmpty = this.events.length === 0;
     if (!isEmpty && (this.#bytes + bytes > WATCH_RESPONSE_BYTES || this.events.length >= this.#eventsMax))
       return false;
     this.#bytes += bytes;
     for (const event of events) this.events.push(event);
     return true;
+  }
+
+  #bytesOf(events: readonly WatchEvent[]): number {
+    let bytes = 0;
+    for (const event of events) bytes += bytesOfEvent(event, this.#withPrevious || event.kind === "conflict");
+    return bytes;
   }
 }

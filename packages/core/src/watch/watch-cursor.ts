@@ -9,7 +9,8 @@
  *
  * Two things make that exact on any replica. First, a replica tells nothing before it has what was shown: then its winner
  * of a key is never older than what the watcher knows. Second, where a record is left out since a newer one will be told,
- * the newer one counts as shown in the token, so the next replica must have it too. A vector alone would claim that the
+ * the newer one counts as shown in the token, so the next replica must have it too, and so does a loser that is told with
+ * it. A vector alone would claim that the
  * watcher knows the latest state of each key that it covers, which in the middle of a catch-up is not true.
  */
 import type { ErrorCode } from "../error-code.ts";

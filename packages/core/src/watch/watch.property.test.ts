@@ -15,6 +15,7 @@ type Step =
   | { readonly kind: "pass"; readonly ms: number }
   | { readonly kind: "cut" | "heal"; readonly pair: number }
   | { readonly kind: "restart"; readonly host: number }
+  | { readonly kind: "clock"; readonly host: number; readonly offsetMs: number }
   | { readonly kind: "pull"; readonly chain: number; readonly pages: number }
   | { readonly kind: "move"; readonly chain: number; readonly host: number };
 
@@ -43,6 +44,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("restart" as const), host }) },
   {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("clock" as const),
+      host,
+      offsetMs: fc.constantFrom(0, 3000, 20_000),
+    }),
+  },
+  {
     weight: 5,
     arbitrary: fc.record({ kind: fc.constant("pull" as const), chain, pages: fc.constantFrom(1, 1, 2, 100) }),
   },
@@ -68,7 +77,11 @@ class World {
   behind = 0;
   #values = 0;
 
-  constructor(historyMs: number, changeRingBytes: number) {
+  readonly #areClocksOff: boolean;
+
+  /** @param areClocksOff clocks differ, and nothing has a deadline: expiries are told by the clock of whoever tells */
+  constructor(historyMs: number, changeRingBytes: number, areClocksOff: boolean) {
+    this.#areClocksOff = areClocksOff;
     this.#config = { historyMs, historyBytes: 1e9, changeRingBytes };
     this.hosts = NAMES.map((name) => this.#start(name));
     this.mesh.until("all are linked", () => this.hosts.every((h) => h.linkedPeers.length === 2));
@@ -114,7 +127,8 @@ class World {
           this.#values += 1;
           values[KEYS[key] ?? "x"] = each.how < 2 ? undefined : each.how === 9 ? "same" : `${this.#values}`;
         }
-        const expiresAtMs = each.how === 3 ? mesh.nowMs + 300 : each.how === 4 ? mesh.nowMs + 2000 : 0;
+        const livesMs = each.how === 3 ? 300 : each.how === 4 ? 2000 : 0;
+        const expiresAtMs = livesMs === 0 || this.#areClocksOff ? 0 : mesh.nowMs + livesMs;
         for (const record of wired.write(values, expiresAtMs)) this.known.add(record);
         return mesh.settle();
       }
@@ -132,6 +146,11 @@ class World {
         for (const other of this.chains) if (other.at?.name === wired.name) other.drop();
         mesh.stop(wired);
         this.#start(wired.name);
+        return;
+      }
+      case "clock": {
+        const wired = this.hosts[each.host];
+        if (wired !== undefined && this.#areClocksOff) wired.offsetMs = each.offsetMs;
         return;
       }
       case "pull":
@@ -183,19 +202,25 @@ class World {
 describe("a watcher that moves between replicas", () => {
   it("misses nothing and is told nothing twice, while history lasts", () => {
     fc.assert(
-      fc.property(steps, fc.constantFrom(1, 600, 1e6), lost, (given, ringBytes, gone) => {
-        const world = new World(3_600_000, ringBytes);
-        world.run(given, gone);
-        expect(world.tooOld).toBe(0);
-      }),
+      fc.property(
+        steps,
+        fc.constantFrom(1, 600, 1e6),
+        fc.boolean(),
+        lost,
+        (given, ringBytes, areOff, gone) => {
+          const world = new World(3_600_000, ringBytes, areOff);
+          world.run(given, gone);
+          expect(world.tooOld).toBe(0);
+        },
+      ),
       { numRuns: RUNS },
     );
   });
 
   it("is told so when there is a gap, and misses nothing otherwise", () => {
     fc.assert(
-      fc.property(steps, fc.constantFrom(0, 1000), lost, (given, historyMs, gone) => {
-        new World(historyMs, 600).run(given, gone);
+      fc.property(steps, fc.constantFrom(0, 1000), fc.boolean(), lost, (given, historyMs, areOff, gone) => {
+        new World(historyMs, 600, areOff).run(given, gone);
       }),
       { numRuns: RUNS },
     );
