@@ -8,7 +8,8 @@ import type { Entry } from "../entry.ts";
 import { commonTimestamp } from "../position.ts";
 import type { WriteRecord } from "../record.ts";
 import type { Replica } from "../replica/replica.ts";
-import { type Branches, branchMeant, isCovered } from "../session/coverage.ts";
+import { branchMeant } from "../session/branches.ts";
+import { type Branches, isCovered } from "../session/coverage.ts";
 import type { Version } from "../version.ts";
 import type { VersionVector } from "../version-vector.ts";
 

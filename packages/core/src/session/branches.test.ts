@@ -2,10 +2,18 @@ import { replicaId, startId } from "@meshkv/testing/pure";
 import { describe, expect, it } from "vitest";
 import type { KeyText } from "../ids.ts";
 import { MemberSet } from "../member-set.ts";
-import { type Position, positionOf } from "../position.ts";
+import { type Position, positionAt, positionOf } from "../position.ts";
 import { makeRecord } from "../record.ts";
 import { VersionVector } from "../version-vector.ts";
-import { findStrays, namedBy, renameStray, strayOrigin, withStrays } from "./branches.ts";
+import {
+  findStrays,
+  namedBy,
+  nameOfStart,
+  renameStray,
+  strayOrigin,
+  withCopies,
+  withStrays,
+} from "./branches.ts";
 
 const [COPIED, OTHER] = [replicaId(1), replicaId(2)];
 const [S1, S2, S3] = [startId(1), startId(2), startId(3)];
@@ -105,5 +113,29 @@ describe("writes of a copied directory", () => {
     expect(offered.get(COPIED)).toBe(30);
     expect(offered.get(strayOrigin(COPIED, S1))).toBe(20);
     expect(offered.get(strayOrigin(COPIED, S3))).toBe(30);
+  });
+
+  it("count by the starts that issued them, once a second copy was offered", () => {
+    const first = new VersionVector([[COPIED, FOLLOWED]]);
+    const second = new VersionVector([[COPIED, STRAY]]);
+    expect(withCopies(second, COPIED, undefined)).toBe(second);
+    const both = withCopies(second, COPIED, withStrays(first, straysOf(FOLLOWED)));
+    expect(both.get(COPIED)).toBe(30);
+    const ends = [S1, S2, S3].map((start) => both.get(strayOrigin(COPIED, start)));
+    expect(ends).toEqual([20, 40, 30]);
+    // And the third keeps what the second had taken over.
+    const third = withCopies(
+      new VersionVector([[COPIED, positionOf([{ id: S1, recovered: 0 }], 50)]]),
+      COPIED,
+      both,
+    );
+    expect([S1, S2, S3].map((start) => third.get(strayOrigin(COPIED, start)))).toEqual([50, 40, 30]);
+  });
+
+  it("have the name of the start that issued them, where that is known", () => {
+    expect(nameOfStart(COPIED, STRAY, 30)).toBe(strayOrigin(COPIED, S3));
+    expect(nameOfStart(COPIED, STRAY, 20)).toBe(strayOrigin(COPIED, S1));
+    expect(nameOfStart(COPIED, STRAY, 31)).toBeUndefined();
+    expect(nameOfStart(COPIED, positionAt(30), 30)).toBeUndefined();
   });
 });

@@ -5,13 +5,19 @@
  * what lies beyond the parting is adopted under the name of an origin that stands for the process start which issued it.
  */
 import { type Context, ContextBuilder } from "../context.ts";
-import { idFromWords, type ReplicaId, type StartId } from "../ids.ts";
+import { idFromWords, type ReplicaId, type StartId, UNKNOWN_START } from "../ids.ts";
 import type { MemberSet } from "../member-set.ts";
-import { commonTimestamp, isForked, type Position, positionAt, stretchesOf } from "../position.ts";
+import {
+  commonTimestamp,
+  isForked,
+  laterPosition,
+  type Position,
+  positionAt,
+  stretchesOf,
+} from "../position.ts";
 import type { WriteRecord } from "../record.ts";
 import type { Timestamp } from "../timestamp.ts";
 import type { VersionVector } from "../version-vector.ts";
-import { branchMeant } from "./coverage.ts";
 
 /** A branch that the mesh does not follow. */
 export interface StrayBranch {
@@ -23,6 +29,13 @@ export interface StrayBranch {
 
 /** Branches of origins that the mesh does not follow; mostly none. */
 export type StrayBranches = ReadonlyMap<ReplicaId, StrayBranch>;
+
+/** The branch that the name of an origin means here: that of its log, and beyond it the one that was offered first. */
+export function branchMeant(origin: ReplicaId, vector: VersionVector, members: MemberSet): Position {
+  const held = vector.position(origin);
+  const offered = members.branches.get(origin);
+  return offered === undefined || isForked(held, offered) ? held : laterPosition(held, offered);
+}
 
 /** Which of the branches part from those that a mesh has, and, beyond what it has, was offered first. */
 export function findStrays(
@@ -71,6 +84,39 @@ export function withStrays(offered: VersionVector, strays: StrayBranches): Versi
       named.advance(name, positionAt(end));
   }
   return named;
+}
+
+/**
+ * What was offered by a replica and, before, by another copy of its directory, whose note gives way: by process starts, so
+ * that nothing of the other copy's is taken for new when it is offered once more.
+ * @param earlier what that note says, where all of it is here
+ */
+export function withCopies(
+  offered: VersionVector,
+  origin: ReplicaId,
+  earlier: VersionVector | undefined,
+): VersionVector {
+  if (earlier === undefined) return offered;
+  const named = offered.clone();
+  for (const held of [offered, earlier]) {
+    const position = held.position(origin);
+    for (const { name, end } of namesOf(origin, { position, common: 0 }, position.timestamp))
+      named.advance(name, positionAt(end));
+  }
+  for (const [name, position] of earlier.entries())
+    if (position.start === UNKNOWN_START) named.advance(name, position);
+  return named;
+}
+
+/** The id that stands for the process start in which a branch has issued a version; undefined where that is not known. */
+export function nameOfStart(
+  origin: ReplicaId,
+  position: Position,
+  timestamp: Timestamp,
+): ReplicaId | undefined {
+  if (position.start === UNKNOWN_START || timestamp > position.timestamp) return undefined;
+  const start = stretchesOf(position).find(({ recovered }) => timestamp > recovered);
+  return start && strayOrigin(origin, start.id);
 }
 
 /** The id that stands for one process start of an origin: the same wherever it is made. */

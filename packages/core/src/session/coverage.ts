@@ -1,9 +1,10 @@
 /** Which writes of a rejoining replica the mesh has already (rule M2). Asked on both sides of an offer. */
 import type { ReplicaId } from "../ids.ts";
 import type { MemberSet, Succession } from "../member-set.ts";
-import { commonTimestamp, isForked, laterPosition, type Position } from "../position.ts";
+import { commonTimestamp, isForked, type Position } from "../position.ts";
 import type { Version } from "../version.ts";
 import type { VersionVector } from "../version-vector.ts";
+import { nameOfStart } from "./branches.ts";
 
 /**
  * Where a write was held: positions tell on which branch of its origin's life it lies, where directories were copied.
@@ -26,19 +27,16 @@ export function isCovered(
     held.covers(origin, timestamp) &&
     (branch === undefined || timestamp <= commonTimestamp(branch, held.position(origin)));
   if (has(vector)) return true;
+  // Of several copies of one directory the note tells by process starts what they have offered.
+  const name = branch && nameOfStart(origin, branch, timestamp);
   for (const [, { succession }] of members.entries()) {
-    if (succession === undefined || !has(succession.offered)) continue;
+    if (succession === undefined) continue;
+    const { offered } = succession;
+    if (!has(offered) && (name === undefined || !offered.covers(name, timestamp))) continue;
     // What was offered is in the adopter's log, or was there already, in whatever log: all of that must be here.
     if (hasTaken(vector, succession)) return true;
   }
   return false;
-}
-
-/** The branch that the name of an origin means here: that of its log, and beyond it the one that was offered first. */
-export function branchMeant(origin: ReplicaId, vector: VersionVector, members: MemberSet): Position {
-  const held = vector.position(origin);
-  const offered = members.branches.get(origin);
-  return offered === undefined || isForked(held, offered) ? held : laterPosition(held, offered);
 }
 
 /** Whether everything that the adopter had when it was done is here, and not on another branch of an origin's life. */

@@ -6,8 +6,9 @@ import type { KeyText, ReplicaId } from "../ids.ts";
 import { FRAME_BYTES_TARGET } from "../limits.ts";
 import type { Replica } from "../replica/replica.ts";
 import type { WriteRecord } from "../record.ts";
-import { findStrays, namedBy, renameStray, type StrayBranches, withStrays } from "./branches.ts";
-import { isCovered } from "./coverage.ts";
+import type { Version } from "../version.ts";
+import { findStrays, namedBy, renameStray, type StrayBranches, withCopies, withStrays } from "./branches.ts";
+import { hasTaken, isCovered } from "./coverage.ts";
 import type { Copy, CopySettled, Join, Offer } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import type { CopiedEntries, ReadAhead, Session } from "./session.ts";
@@ -118,11 +119,13 @@ export class Source {
     const through = replica.tick(nowMs);
     if (message.end !== undefined) {
       const { predecessor, vector } = message.end;
+      const note = replica.members.get(predecessor)?.succession;
+      const earlier = note !== undefined && hasTaken(replica.vector, note) ? note.offered : undefined;
       const succession = {
         successor: joiner,
         adopter: replica.id,
         adoptedAt: through,
-        offered: withStrays(vector, strays),
+        offered: withCopies(withStrays(vector, strays), predecessor, earlier),
         held: replica.vector.clone(),
       };
       // Of two live copies of one directory the one that stays keeps the id of both.
@@ -149,6 +152,9 @@ export class Source {
     let adopted = 0;
     for (const [index, record] of entry.entries()) {
       if (isCovered(record, replica.vector, replica.members, message.branches)) continue;
+      // The write may have come before, in another form, or from another copy of its directory.
+      if (isCovered(originOf(named[index] ?? record), replica.vector, replica.members, message.branches))
+        continue;
       if (!replica.adopt(named[index] ?? record, nowMs, settled)) continue;
       adopted += 1;
       settled = [];
@@ -192,4 +198,9 @@ export class Source {
       }
     }
   }
+}
+
+/** The version of the write as it was first made. */
+function originOf({ timestamp, origin, adopted }: WriteRecord): Version {
+  return adopted ?? { timestamp, origin };
 }

@@ -1,5 +1,6 @@
 import { CLIENT_BUGS } from "./client-bugs.ts";
 import { CLOCK_AND_CONFLICT_BUGS } from "./clock-and-conflict-bugs.ts";
+import { COPY_BUGS } from "./copy-bugs.ts";
 import { FORGETTING_BUGS } from "./forgetting-bugs.ts";
 import { MEETING_BUGS } from "./meeting-bugs.ts";
 import { MEMBERSHIP_BUGS } from "./membership-bugs.ts";
@@ -16,6 +17,7 @@ export const ALL_BUGS: readonly PlantedBug[] = [
   ...FORGETTING_BUGS,
   ...MEETING_BUGS,
   ...MEMBERSHIP_BUGS,
+  ...COPY_BUGS,
   ...CLOCK_AND_CONFLICT_BUGS,
   ...CLIENT_BUGS,
 ];

@@ -52,4 +52,17 @@ export const MEETING_BUGS: readonly PlantedBug[] = [
       "what-a-copy-offered-before-its-rejoin-was-broken-off-is-not-taken-for-deleted-by-the-original",
     ),
   },
+  {
+    name: "adopted-writes-are-known-by-their-adopters-alone",
+    rule: "M2",
+    effect: "a deleted write comes back with a mesh that had adopted it from its author before",
+    patches: [
+      inCore(
+        "session/source.ts",
+        "if (isCovered(originOf(named[index] ?? record), replica.vector, replica.members, message.branches)) continue;",
+        "",
+      ),
+    ],
+    hunt: byScenario("what-came-with-its-author-and-was-deleted-does-not-come-back-with-an-adopter"),
+  },
 ];

@@ -1,4 +1,5 @@
 /** Directories that were copied: two live copies of one write under one id until they are told apart. */
+import type { WiredHost } from "../wired-host.ts";
 import { WiredHosts } from "../wired-hosts.ts";
 import { agree, areMembers, breakOffRejoin, demand, type Scenario } from "./scenario.ts";
 
@@ -220,6 +221,50 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
       wired.until("they agree", () => agree(older, original));
       demand(older.values["copy"] === "2", "the copy's write is kept: the original never had it");
       demand(older.values["common"] === undefined, "what the original has deleted is deleted");
+    },
+  },
+  {
+    name: "what-two-copies-had-and-was-deleted-does-not-come-back-with-the-second",
+    run: () => {
+      const wired = new WiredHosts();
+      const home = wired.start("home");
+      wired.pass(100);
+      const original = wired.start("original");
+      original.write({ common: "1" });
+      wired.pass(500);
+      const copyOf = (from: WiredHost, name: string): WiredHost => {
+        const copy = wired.start(name);
+        wired.stop(copy);
+        copy.restore(from.image());
+        for (const other of [original, from]) wired.cut(copy, other);
+        return wired.start(name);
+      };
+      const first = copyOf(original, "first");
+      first.write({ key: "of the first copy" });
+      wired.pass(500);
+      const second = copyOf(first, "second");
+      wired.dial(first, home, true);
+      wired.until("the first copy has moved", () => first.count("rejoined") > 0);
+      wired.until("its write is there", () => home.values["key"] === "of the first copy");
+      home.write({ key: undefined });
+      wired.untilForgotten(home, first);
+      original.write({ other: "1" });
+      wired.dial(original, home, true);
+      wired.until("the original has moved", () => original.count("rejoined") > 0);
+      wired.pass(1000);
+      wired.dial(second, home, true);
+      wired.until("the second copy has moved", () => second.count("rejoined") > 0);
+      for (const [a, b] of [
+        [original, first] as const,
+        [original, second] as const,
+        [first, second] as const,
+      ])
+        wired.heal(a, b);
+      const all = [home, original, first, second];
+      wired.until("all are members", () => areMembers(all), 120_000);
+      wired.until("they agree", () => agree(...all));
+      demand(!("key" in home.values), "what was deleted stays so");
+      demand(home.values["other"] === "1", "and nothing else is gone");
     },
   },
 ];

@@ -126,4 +126,31 @@ export const MEETING_SCENARIOS: readonly Scenario[] = [
       wired.untilForgotten(...all);
     },
   },
+  {
+    name: "what-came-with-its-author-and-was-deleted-does-not-come-back-with-an-adopter",
+    run: () => {
+      const wired = new WiredHosts();
+      const home = wired.start("home");
+      wired.pass(100);
+      const adopter = wired.start("adopter");
+      wired.pass(100);
+      const author = wired.start("author");
+      author.write({ key: "value" });
+      wired.pass(500);
+      breakOffRejoin(wired, author, adopter);
+      demand(adopter.values["key"] === "value", "the write is in the one mesh");
+      wired.dial(author, home, true);
+      wired.until("the author has moved", () => author.count("rejoined") > 0);
+      wired.until("the write is in the other mesh, too", () => home.values["key"] === "value");
+      home.write({ key: undefined });
+      wired.untilForgotten(home, author);
+      wired.heal(author, adopter);
+      wired.dial(adopter, home, true);
+      const all = [home, author, adopter];
+      wired.until("the meshes are one", () => areMembers(all), 120_000);
+      wired.until("they agree", () => agree(...all));
+      demand(!("key" in home.values), "what was deleted stays so");
+      wired.untilForgotten(...all);
+    },
+  },
 ];

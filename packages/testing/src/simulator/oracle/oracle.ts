@@ -357,12 +357,8 @@ export class Oracle implements Observer {
       if (held.floor(origin) < floor)
         throw new Violation("always-monotone", `${machine.address}: floor of ${origin}`);
     }
-    if (
-      held.source !== undefined &&
-      !held.hasInherited &&
-      after.vector.size > 0 &&
-      [...after.floors].length > 0
-    ) {
+    // Of a source that had forgotten nothing everything came over logs; later its directory may be another one.
+    if (held.source !== undefined && !held.hasInherited && after.vector.size > 0) {
       this.#inherit(held, held.sourceHeld ?? this.current(held.source), touched);
     }
     for (const [origin, { timestamp }] of before?.vector.entries() ?? []) {
