@@ -297,8 +297,8 @@ export function writeMembers(writer: ByteWriter, members: MemberSet): void {
   writeVector(writer, new VersionVector(members.branches));
 }
 
-/** Reads what {@link writeMembers} wrote; throws FormatError. */
-export function readMembers(reader: ByteReader): MemberSet {
+/** Reads what {@link writeMembers} wrote; throws FormatError. `hasBranches`: older data has none. */
+export function readMembers(reader: ByteReader, hasBranches = true): MemberSet {
   const count = reader.count(18);
   const members: [ReplicaId, Member][] = [];
   for (let index = 0; index < count; index += 1) {
@@ -313,7 +313,7 @@ export function readMembers(reader: ByteReader): MemberSet {
     const admission = (flags & 4) === 0 ? {} : { admittedBy: reader.id() as ReplicaId };
     members.push([id, { removed: (flags & 1) !== 0, address, addressTimestamp, succession, ...admission }]);
   }
-  return new MemberSet(members, new Map(readVector(reader).entries()));
+  return new MemberSet(members, hasBranches ? new Map(readVector(reader).entries()) : undefined);
 }
 
 function readSuccession(reader: ByteReader): Succession {

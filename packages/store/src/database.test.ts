@@ -119,10 +119,30 @@ describe("a directory", () => {
     await writeFile(join(directory, "FORMAT"), "meshkv storage 99\n");
     await expect(Database.open({ directory })).rejects.toMatchObject({
       code: "UNSUPPORTED_FORMAT",
-      metadata: { directory, found: "99", known: "1" },
+      metadata: { directory, found: "99", known: "2" },
     });
     await writeFile(join(directory, "FORMAT"), "something else");
     await expect(Database.open({ directory })).rejects.toMatchObject({ metadata: { found: "unreadable" } });
+  });
+
+  test("of the older format is opened, keeps what it holds, and is one of this format from then on", async () => {
+    const directory = await temporaryDirectory();
+    const first = await openAt(directory);
+    await commitRecords(first.generation(1), record({ timestamp: 1 }));
+    await first.close();
+    await writeFile(join(directory, "FORMAT"), "meshkv storage 1\n");
+    const second = await openAt(directory);
+    expect(second.damage).toEqual([]);
+    expect(second.generation(1).entry(key("k"))?.winner.timestamp).toBe(1);
+    expect(await readFile(join(directory, "FORMAT"), "utf8")).toBe("meshkv storage 2\n");
+  });
+
+  test("that another program has open keeps the name of its format", async () => {
+    const directory = await temporaryDirectory();
+    await openAt(directory);
+    await writeFile(join(directory, "FORMAT"), "meshkv storage 1\n");
+    await expect(Database.open({ directory })).rejects.toMatchObject({ code: "DIRECTORY_LOCKED" });
+    expect(await readFile(join(directory, "FORMAT"), "utf8")).toBe("meshkv storage 1\n");
   });
 
   test("with an engine of unknown origin is refused", async () => {

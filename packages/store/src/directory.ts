@@ -2,7 +2,7 @@
  * The files of a data directory around the engine's own:
  *
  * ```
- * FORMAT   "meshkv storage N\n", written when the directory is made
+ * FORMAT   "meshkv storage N\n", written when the directory is made, or first opened by a newer program
  * engine/  LevelDB's files
  * CLEAN    name of the engine's manifest, written when everything was closed in order
  * DAMAGE   findings of a check, one a line, until they are kept in a row of the engine
@@ -19,8 +19,10 @@ import { LOST } from "./engine-files/disarm.ts";
 import { isEngineLocked } from "./engine.ts";
 import { hasCode } from "./failure.ts";
 
-/** The storage format that this program reads and writes. */
-export const STORAGE_FORMAT = 1;
+/** The storage format that this program writes. */
+export const STORAGE_FORMAT = 2;
+/** Formats that it reads as well. */
+const OLDER_FORMATS: ReadonlySet<string> = new Set(["1"]);
 
 const FORMAT_FILE = "FORMAT";
 const CLEAN_FILE = "CLEAN";
@@ -45,9 +47,22 @@ export async function prepareDirectory(directory: string): Promise<void> {
   if (found === undefined) {
     if (await exists(engineDirectory(directory))) throw unsupported(directory, "none");
     await writeDurably(directory, FORMAT_FILE, `meshkv storage ${STORAGE_FORMAT}\n`);
-  } else if (found !== String(STORAGE_FORMAT)) {
+  } else if (!isKnown(found)) {
     throw unsupported(directory, found);
   }
+}
+
+/**
+ * Names the directory by the format in which it is written from now on. To be called with the engine open: no older program
+ * has it then, and none is to open it later.
+ */
+export async function upgradeFormat(directory: string): Promise<void> {
+  if ((await readFormat(directory)) === String(STORAGE_FORMAT)) return;
+  await writeDurably(directory, FORMAT_FILE, `meshkv storage ${STORAGE_FORMAT}\n`);
+}
+
+function isKnown(format: string | undefined): boolean {
+  return format === String(STORAGE_FORMAT) || (format !== undefined && OLDER_FORMATS.has(format));
 }
 
 /** Makes a directory and what is missing above it; false when it was there. (Node's recursive mkdir never ends in /proc.) */
@@ -71,7 +86,7 @@ async function makeDirectory(directory: string): Promise<boolean> {
  */
 export async function requireDirectory(directory: string): Promise<void> {
   const found = await readFormat(directory);
-  if (found === String(STORAGE_FORMAT)) return;
+  if (isKnown(found)) return;
   if (found === undefined && !(await exists(engineDirectory(directory)))) {
     throw new MeshkvError("NOT_FOUND", `${directory} holds no database`, { directory });
   }

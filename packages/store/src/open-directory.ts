@@ -6,6 +6,7 @@ import {
   prepareDirectory,
   removeDamage,
   saveDamage,
+  upgradeFormat,
   wasStoppedCleanly,
 } from "./directory.ts";
 import { checkEngineFiles } from "./engine-files/check-engine-files.ts";
@@ -44,6 +45,12 @@ export async function openDirectory(
     } else if (isFull && !(await isLocked(directory))) await removeStrayTables(engineDirectory(directory));
     try {
       const engine = await openClassicEngine(engineDirectory(directory), options);
+      try {
+        await upgradeFormat(directory);
+      } catch (error) {
+        await engine.close();
+        throw error;
+      }
       return { engine, findings };
     } catch (error) {
       if (!(error instanceof EngineLockedError)) throw error;

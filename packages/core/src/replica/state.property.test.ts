@@ -14,6 +14,7 @@ import { FormatError } from "../bytes.ts";
 import type { StateSection } from "../change-set.ts";
 import { Digest, DIGEST_BUCKETS } from "../digest.ts";
 import type { ReplicaId } from "../ids.ts";
+import { MemberSet } from "../member-set.ts";
 import {
   compareMeshes,
   decodeState,
@@ -119,9 +120,24 @@ describe("the state of a replica", () => {
   it("is refused when its format is not known", () => {
     const sections = encodeState(foundingState("00000000000000aa" as ReplicaId, "default", 5, "a:1"));
     for (const [name, bytes] of sections) {
-      const changed = new Map(sections).set(name, withByteChanged(bytes, 0, 3));
-      expect(() => decodeState(changed)).toThrow(`state section ${name} has unknown format 2`);
+      const changed = new Map(sections).set(name, withByteChanged(bytes, 0, 8));
+      const format = name === "members" ? 10 : 9;
+      expect(() => decodeState(changed)).toThrow(`state section ${name} has unknown format ${format}`);
     }
+  });
+
+  it("is read from members of storage format 1, which end before the branches", () => {
+    fc.assert(
+      fc.property(states, (state) => {
+        const members = new MemberSet(state.members.entries());
+        const sections = encodeState({ ...state, members });
+        const bytes = sections.get("members") ?? new Uint8Array();
+        const old = bytes.slice(0, -1);
+        old[0] = 1;
+        expect(decodeState(new Map(sections).set("members", old)).members.equals(members)).toBe(true);
+      }),
+      { numRuns: 30 },
+    );
   });
 
   it("is taken or refused with a FormatError when it is damaged, and nothing else", () => {

@@ -75,6 +75,8 @@ export interface ReplicaState {
 }
 
 const FORMAT = 1;
+const MEMBERS_FORMAT = 2;
+const OLD_MEMBERS_FORMAT = 1;
 
 /** Negative when mesh `a` was founded first. */
 export function compareMeshes(a: MeshId, b: MeshId): number {
@@ -140,7 +142,7 @@ export function encodeProgress(progress: Progress): Uint8Array {
 }
 
 export function encodeMembers(members: MemberSet): Uint8Array {
-  const writer = new ByteWriter().u8(FORMAT);
+  const writer = new ByteWriter().u8(MEMBERS_FORMAT);
   writeMembers(writer, members);
   return writer.finish();
 }
@@ -150,16 +152,20 @@ export function decodeState(sections: ReadonlyMap<StateSection, Uint8Array>): Re
   return {
     identity: decodeIdentity(openSection(sections, "identity")),
     progress: decodeProgress(openSection(sections, "progress")),
-    members: decodeMembers(openSection(sections, "members")),
+    members: decodeMembers(sections),
   };
 }
 
-function openSection(sections: ReadonlyMap<StateSection, Uint8Array>, name: StateSection): ByteReader {
+function openSection(
+  sections: ReadonlyMap<StateSection, Uint8Array>,
+  name: StateSection,
+  format = FORMAT,
+): ByteReader {
   const bytes = sections.get(name);
   if (bytes === undefined) throw new FormatError(`state section ${name} is missing`);
   const reader = new ByteReader(bytes);
-  const format = reader.u8();
-  if (format !== FORMAT) throw new FormatError(`state section ${name} has unknown format ${format}`);
+  const found = reader.u8();
+  if (found !== format) throw new FormatError(`state section ${name} has unknown format ${found}`);
   return reader;
 }
 
@@ -185,8 +191,11 @@ function decodeProgress(reader: ByteReader): Progress {
   return { clockMark, keys, logBytes, horizon, horizonMembers, vector, floors, digest };
 }
 
-function decodeMembers(reader: ByteReader): MemberSet {
-  const members = readMembers(reader);
+function decodeMembers(sections: ReadonlyMap<StateSection, Uint8Array>): MemberSet {
+  // Directories of storage format 1 say nothing of branches.
+  const isOld = sections.get("members")?.[0] === OLD_MEMBERS_FORMAT;
+  const reader = openSection(sections, "members", isOld ? OLD_MEMBERS_FORMAT : MEMBERS_FORMAT);
+  const members = readMembers(reader, !isOld);
   reader.end();
   return members;
 }
