@@ -52,6 +52,7 @@ describe("leftovers of a rejoin that was broken off", () => {
 
   it.each<[string, WriteRecord]>([
     ["deletes", adopted(20, { isDelete: true })],
+    ["puts whose deadline may have passed there", adopted(20, { expiresAtMs: 5 })],
     ["writes of this mesh", adopted(20, { adopted: undefined })],
     ["what was written later than all that the replica had", adopted(50)],
     ["what lies beyond all that was offered", adopted(35)],

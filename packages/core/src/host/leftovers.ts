@@ -36,10 +36,12 @@ export function mayHaveLeftovers({ vector, members }: OfMesh, seen: VersionVecto
 /**
  * The puts of an entry that are such writes. What the mesh knows by a note was offered whole, and is not touched; and of
  * the rest it would take for known, once this rejoin has left its note, all that the replica had, whether it is there or not.
+ * Nor are puts with deadlines: they may be gone since these have passed, by a clock that was wrong.
  */
 export function leftoversOf({ winner, siblings }: Entry, mesh: OfMesh, had: Had): WriteRecord[] {
   return [winner, ...siblings].filter(
-    ({ isDelete, adopted }) => !isDelete && adopted !== undefined && isLeftover(adopted, mesh, had),
+    ({ isDelete, adopted, expiresAtMs }) =>
+      !isDelete && expiresAtMs === 0 && adopted !== undefined && isLeftover(adopted, mesh, had),
   );
 }
 

@@ -1,6 +1,7 @@
 import { LoneReplica, replicaId, startId } from "@meshkv/testing/pure";
 import { describe, expect, it } from "vitest";
 import type { KeyText } from "../ids.ts";
+import { settlingsOf } from "../replica/settling.ts";
 import type { ScanRequest } from "../table.ts";
 import { EPOCH_MS, timestampFromMs } from "../timestamp.ts";
 import { VersionVector } from "../version-vector.ts";
@@ -134,6 +135,18 @@ describe("a source", () => {
       desk.tell({ kind: "offer", records: [], branches: new Map(), seen: undefined, end: undefined }),
     ).toContain("adopted");
     expect(desk.tell({ kind: "confirm" })).toContain("confirmed");
+  });
+
+  it("adopts a delete that settles a write, although the write is known here by the same name", () => {
+    const desk = new Desk();
+    const write = desk.lone.write("key", "deleted elsewhere");
+    desk.greet("joining");
+    desk.tell({ kind: "join", abandoned: undefined });
+    desk.tell({ kind: "want", origin: SELF, after: 0 });
+    const elsewhere = { timestamp: write.timestamp + 1, origin: PEER };
+    const records = [...settlingsOf([write], () => elsewhere)];
+    desk.tell({ kind: "offer", records, branches: new Map(), seen: undefined, end: undefined });
+    expect(desk.lone.replica.entry(write.key)?.winner.isDelete).toBe(true);
   });
 
   it.each(REQUESTS)("takes no $kind from a member that is none", (request) => {

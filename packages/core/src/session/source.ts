@@ -152,9 +152,11 @@ export class Source {
     let adopted = 0;
     for (const [index, record] of entry.entries()) {
       if (isCovered(record, replica.vector, replica.members, message.branches)) continue;
-      // The write may have come before, in another form, or from another copy of its directory.
-      if (isCovered(originOf(named[index] ?? record), replica.vector, replica.members, message.branches))
-        continue;
+      // The write may have come before, in another form, or from another copy of its directory. Not so a delete: it may bear
+      // the name of the write that it settles (`replica/settling.ts`).
+      const isKnown = (version: Version): boolean =>
+        isCovered(version, replica.vector, replica.members, message.branches);
+      if (!record.isDelete && isKnown(originOf(named[index] ?? record))) continue;
       if (!replica.adopt(named[index] ?? record, nowMs, settled)) continue;
       adopted += 1;
       settled = [];

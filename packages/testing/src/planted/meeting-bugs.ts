@@ -59,7 +59,7 @@ export const MEETING_BUGS: readonly PlantedBug[] = [
     patches: [
       inCore(
         "session/source.ts",
-        "if (isCovered(originOf(named[index] ?? record), replica.vector, replica.members, message.branches)) continue;",
+        "if (!record.isDelete && isKnown(originOf(named[index] ?? record))) continue;",
         "",
       ),
     ],

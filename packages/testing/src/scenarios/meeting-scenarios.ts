@@ -153,4 +153,36 @@ export const MEETING_SCENARIOS: readonly Scenario[] = [
       wired.untilForgotten(...all);
     },
   },
+  {
+    name: "what-a-mesh-has-deleted-and-forgotten-does-not-come-back-to-it",
+    run: () => {
+      const { wired, sources, a, b } = twoMeshes("left", "right");
+      const [left, right] = sources;
+      demand(left !== undefined && right !== undefined, "both live");
+      left.write({ gone: "1" });
+      wired.untilForgotten(left, right);
+      wired.mayDeliver = ({ to, message }) => {
+        if (to !== left.name || message.kind !== "adopted") return true;
+        wired.cut(left, a);
+        return false;
+      };
+      const action = { kind: "rejoin", address: a.name, code: "REMOVED", message: "a story" } as const;
+      left.host.change(wired.nowMs, ({ outbox }) => outbox.push(action));
+      wired.collect(left);
+      wired.until("the rejoin is given up", () => left.count("rejoin-failed") > 0, 120_000);
+      wired.mayDeliver = () => true;
+      wired.until("what was offered is there", () => "gone" in b.values);
+      right.write({ gone: undefined });
+      wired.untilForgotten(left, right);
+      wired.heal(left, a);
+      wired.dial(a, left, true);
+      const all = [left, right, a, b];
+      wired.until("the meshes are one", () => areMembers(all));
+      wired.until("they agree", () => agree(...all));
+      demand(
+        Object.keys(left.values).join() === "key",
+        "what was deleted is not back, and nothing else is gone",
+      );
+    },
+  },
 ];
