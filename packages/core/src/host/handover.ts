@@ -186,10 +186,11 @@ export class Handover {
 
 /**
  * On which branches the replica holds its records, those included that were adopted from predecessors of peers; of its own
- * life all starts that it remembers.
+ * life all starts that it remembers. Only what is durable: after a crash its life would go on before what it has told, and look
+ * like that of a copy.
  */
 function branchesOf(replica: Replica): Map<ReplicaId, Position> {
-  const { id, identity, vector, members } = replica;
+  const { id, identity, durableVector: vector, members } = replica;
   const own = positionOf(identity.starts, vector.get(id), Number.POSITIVE_INFINITY);
   const branches = new Map([...everythingIn(vector, members).entries(), [id, own]]);
   for (const origin of members.branches.keys()) {
