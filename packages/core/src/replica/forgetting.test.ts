@@ -56,6 +56,12 @@ class Desk {
 
   /** All members are known to have all of the members' logs up to then; `others` overrides single origins. */
   forget(ms: number, others: readonly [ReplicaId, Position][] = []): void {
+    this.hear(ms, others);
+    this.lone.settle(this.#outbox);
+  }
+
+  /** The same, and nothing that was asked of the tables is answered yet. */
+  hear(ms: number, others: readonly [ReplicaId, Position][] = []): void {
     const { replica } = this.lone;
     const bound = at(ms);
     for (const id of [SELF, PEER]) replica.accept(id, [], positionAt(bound), this.lone.nowMs);
@@ -63,7 +69,6 @@ class Desk {
     const vector = new VersionVector([...others, [SELF, positionAt(bound)], [PEER, positionAt(bound)]]);
     const knowledge = { vector, removed: new Set<ReplicaId>() };
     this.#forgetting.advance(bound, () => knowledge, this.lone.nowMs, UNLIMITED);
-    this.lone.settle(this.#outbox);
   }
 
   /** Time passes until sweeps may begin anew. */
@@ -104,6 +109,15 @@ describe("log records", () => {
     const mine = desk.logged.filter(({ origin }) => origin === STRANGER);
     expect(mine.map(({ timestamp }) => timestamp)).toEqual([at(-8)]);
     expect(desk.lone.replica.floors.get(STRANGER)).toBe(at(-10));
+  });
+
+  it("go as far as the floor has moved while the tables were read, though it moves no more", () => {
+    const desk = new Desk(record(PEER, -10), record(PEER, -5));
+    desk.hear(-8);
+    desk.forget(-1);
+    desk.pass(2500);
+    desk.forget(-1);
+    expect(desk.logged).toEqual([]);
   });
 
   it("go in steps, however many they are", () => {

@@ -113,8 +113,12 @@ export class Forgetting {
 
   #cut(origin: ReplicaId, after: Timestamp, keptBefore: boolean): void {
     const floor = (): Timestamp => this.#replica.floors.get(origin) ?? 0;
+    let upTo = 0;
     this.#scanLater(
-      () => ({ kind: "log", origin, after, upTo: floor(), bytesMax: STEP_BYTES }),
+      () => {
+        upTo = floor();
+        return { kind: "log", origin, after, upTo, bytesMax: STEP_BYTES };
+      },
       (result, nowMs) => {
         if (result.kind !== "log") return this.#endCut(origin, true, nowMs);
         let hasKept = keptBefore;
@@ -124,7 +128,8 @@ export class Forgetting {
           else this.#replica.cut(record);
         }
         const last = result.records.at(-1);
-        if (result.done || last === undefined) this.#endCut(origin, hasKept, nowMs);
+        // The floor may have moved for the last time while the tables were read.
+        if (result.done || last === undefined) this.#endCut(origin, hasKept || floor() > upTo, nowMs);
         else this.#cut(origin, last.timestamp, hasKept);
       },
     );

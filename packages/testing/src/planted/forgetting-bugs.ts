@@ -113,11 +113,7 @@ export const FORGETTING_BUGS: readonly PlantedBug[] = [
         "if (record.timestamp > (replica.floors.get(record.origin) ?? 0) || rankOf(record) > replica.horizon) return false;",
         "",
       ),
-      inCore(
-        "replica/forgetting.ts",
-        "upTo: floor(), bytesMax",
-        "upTo: this.#replica.vector.get(origin), bytesMax",
-      ),
+      inCore("replica/forgetting.ts", "upTo = floor();", "upTo = this.#replica.vector.get(origin);"),
       inCore(
         "replica/forgetting.ts",
         "if (record.timestamp > floor()) break;",
