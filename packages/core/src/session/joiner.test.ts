@@ -1,5 +1,6 @@
-import { type WiredHost, WiredHosts, type WiredMessage } from "@meshkv/testing/pure";
+import { type WiredHost, WiredHosts } from "@meshkv/testing/pure";
 import { describe, expect, it, type MockInstance, vi } from "vitest";
+import type { PeerMessage } from "./messages.ts";
 
 const VALUE = "x".repeat(4000);
 
@@ -80,7 +81,7 @@ describe("a joiner", () => {
     const wired = new WiredHosts();
     const a = filledHost(wired);
     const b = joiningHost(wired);
-    let before: WiredMessage["message"] | undefined;
+    let before: PeerMessage | undefined;
     wired.mayDeliver = ({ message }) => {
       if (message.kind !== "copied") return true;
       if (before !== undefined) b.host.successor?.peering.received(linkOf(b), before, wired.nowMs);
