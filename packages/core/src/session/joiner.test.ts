@@ -19,12 +19,7 @@ function joiningHost(wired: WiredHosts, name = "b"): WiredHost {
 }
 
 /** Acts at the n-th message of a kind. */
-function onMessage(
-  wired: WiredHosts,
-  kind: WiredMessage["message"]["kind"],
-  number: number,
-  act: () => void,
-): void {
+function onMessage(wired: WiredHosts, kind: PeerMessage["kind"], number: number, act: () => void): void {
   let seen = 0;
   wired.mayDeliver = ({ message }) => {
     if (message.kind === kind) seen += 1;
@@ -33,7 +28,7 @@ function onMessage(
   };
 }
 
-function messages(wired: WiredHosts, kind: WiredMessage["message"]["kind"]): number {
+function messages(wired: WiredHosts, kind: PeerMessage["kind"]): number {
   return wired.delivered.filter(({ message }) => message.kind === kind).length;
 }
 
