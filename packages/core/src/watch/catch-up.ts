@@ -4,7 +4,7 @@
  */
 import type { Entry } from "../entry.ts";
 import type { KeyText } from "../ids.ts";
-import { positionAt } from "../position.ts";
+import { positionWithin } from "../position.ts";
 import type { WriteRecord } from "../record.ts";
 import type { ExpiryRow, ScanRequest, ScanResult } from "../table.ts";
 import { compareVersions, formatVersion } from "../version.ts";
@@ -118,7 +118,8 @@ export class CatchUp {
         : events;
     if (!this.#add(expired, page)) return false;
     page.awaited.push(...awaited);
-    told.advance(record.origin, positionAt(record.timestamp));
+    const { origin, timestamp } = record;
+    told.advance(origin, positionWithin(this.#goal.vector.position(origin), timestamp));
     return true;
   }
 

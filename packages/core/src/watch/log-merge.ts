@@ -4,7 +4,7 @@
  */
 import type { ReplicaId } from "../ids.ts";
 import { FRAME_BYTES_TARGET } from "../limits.ts";
-import { positionAt } from "../position.ts";
+import { positionWithin } from "../position.ts";
 import type { WriteRecord } from "../record.ts";
 import type { Replica } from "../replica/replica.ts";
 import type { ScanRequest, ScanResult } from "../table.ts";
@@ -60,8 +60,9 @@ export class LogMerge {
     const records = limit === undefined ? this.#records : this.#records.filter((r) => r.timestamp <= limit);
     records.sort(compareVersions);
     const reached = this.#from.clone();
-    for (const [origin, { timestamp }] of this.#upTo.entries()) {
-      reached.advance(origin, positionAt(limit === undefined ? timestamp : Math.min(timestamp, limit)));
+    for (const [origin, position] of this.#upTo.entries()) {
+      const isCut = limit !== undefined && limit < position.timestamp;
+      reached.advance(origin, isCut ? positionWithin(position, limit) : position);
     }
     return { records, reached };
   }

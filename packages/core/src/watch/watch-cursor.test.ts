@@ -399,4 +399,49 @@ describe("a watcher that goes on elsewhere", () => {
     expect(told.filter((line) => line.includes("mine"))).toEqual(["put mine=written alone"]);
     expect(told).not.toContain("RESUME_TOO_OLD");
   });
+
+  /**
+   * Three hosts, and a live copy of the directory of `b` that meets nobody; and the token of one that watches there,
+   * where nothing is written.
+   * @param isAlone `b` meets nobody, too
+   */
+  function copiedHost(isAlone: boolean): Record<"a" | "b" | "c", WiredHost> & {
+    readonly mesh: WiredHosts;
+    readonly token: () => Uint8Array;
+  } {
+    const { mesh, a, b, c } = threeHosts();
+    mesh.stop(b);
+    if (isAlone) for (const other of [a, c]) mesh.cut(b, other);
+    const image = b.image();
+    const copy = mesh.start("copy", HISTORY);
+    for (const other of [a, b, c]) mesh.cut(copy, other);
+    mesh.stop(copy);
+    copy.restore(image);
+    mesh.start("copy", HISTORY);
+    mesh.start("b", { ...HISTORY, peers: ["a"] });
+    mesh.pass(500);
+    const cursor = open(copy);
+    expect(read(copy, cursor)).toEqual(["synced"]);
+    return { mesh, a, b, c, token: () => cursor.token() };
+  }
+
+  it("is told to begin afresh where the log goes on that of another copy of a directory", () => {
+    const { mesh, a, b, token } = copiedHost(false);
+    b.write({ k: "of the original" });
+    // The copy claims, at rest, that it has written nothing up to now.
+    mesh.pass(1000);
+    expect(a.values.k).toBe("of the original");
+    expect(read(a, open(a, { token: token() }))).toEqual(["RESUME_TOO_OLD"]);
+  });
+
+  it("is told so once that log comes, too", () => {
+    const { mesh, a, b, c, token } = copiedHost(true);
+    b.write({ k: "of the original" });
+    mesh.pass(1000);
+    const cursor = open(a, { token: token() });
+    expect(read(a, cursor)).toEqual(["synced"]);
+    for (const other of [a, c]) mesh.heal(b, other);
+    mesh.until("it has come", () => a.values.k !== undefined);
+    expect(read(a, cursor)).toEqual(["RESUME_TOO_OLD"]);
+  });
 });

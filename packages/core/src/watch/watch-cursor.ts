@@ -15,8 +15,9 @@
  */
 import type { ErrorCode } from "../error-code.ts";
 import { WATCH_EVENTS_MAX } from "../limits.ts";
-import { positionAt } from "../position.ts";
+import { positionWithin } from "../position.ts";
 import type { WriteRecord } from "../record.ts";
+import type { Replica } from "../replica/replica.ts";
 import type { SessionToken } from "../session-token.ts";
 import type { ScanRequest, ScanResult } from "../table.ts";
 import type { Version } from "../version.ts";
@@ -27,7 +28,7 @@ import { EventPage } from "./event-page.ts";
 import { Snapshot } from "./snapshot.ts";
 import type { WatchEvent, WatchTarget } from "./watch-event.ts";
 import type { WatchHub, WatchRequest } from "./watch-hub.ts";
-import { isReachable, meshPrint, type WatchPosition } from "./watch-position.ts";
+import { isOnOtherBranch, isReachable, meshPrint, type WatchPosition } from "./watch-position.ts";
 import { encodeWatchToken, type SnapshotProgress } from "./watch-token.ts";
 
 /** What a cursor has to say. */
@@ -121,7 +122,7 @@ export class WatchCursor {
       case "catching-up": {
         const { replica, generation } = this.#hub.slot;
         // What is to be read may be cut while it is read.
-        if (!isReachable(this.#at, replica, this.#hub.head.markMs)) return this.#tooOld();
+        if (!this.#canGoOn(replica)) return this.#tooOld();
         const request = stage.reader.request();
         if (request !== undefined) return { kind: "scan", generation, request };
         return stage.kind === "snapshot"
@@ -171,14 +172,14 @@ export class WatchCursor {
 
   /** Has this replica what was shown, and everything after the position? */
   #arrive(): WatchTurn | undefined {
-    const { slot, head } = this.#hub;
+    const { slot } = this.#hub;
     const missing = this.#seen.missingAt(slot.replica);
     if (missing !== undefined) {
       if (this.#isLost(missing)) return this.#tooOld();
       this.#hub.awaitProgress(this);
       return { kind: "behind", missing };
     }
-    if (!isReachable(this.#at, slot.replica, head.markMs)) return this.#tooOld();
+    if (!this.#canGoOn(slot.replica)) return this.#tooOld();
     if (this.#snapshot === undefined) {
       this.#catchUp();
       return undefined;
@@ -193,6 +194,13 @@ export class WatchCursor {
     if (this.#isLost(lacking)) return this.#tooOld();
     this.#hub.awaitProgress(this);
     return { kind: "behind", missing: lacking };
+  }
+
+  /** Whether everything after the position is here, and what is before it is what was told. */
+  #canGoOn(replica: Replica): boolean {
+    return (
+      isReachable(this.#at, replica, this.#hub.head.markMs) && !isOnOtherBranch(this.#at.vector, replica)
+    );
   }
 
   /** Something up to the position that was not published here yet; undefined when all of it was. */
@@ -255,7 +263,9 @@ export class WatchCursor {
   }
 
   #readRing(stage: Extract<Stage, { kind: "pending" }>, withPrevious: boolean): WatchTurn | undefined {
-    const { ring } = this.#hub;
+    const { ring, slot, head } = this.#hub;
+    // Who was told the log of another copy of a directory was told other writes than come here by the same versions.
+    if (this.#ahead !== undefined && isOnOtherBranch(this.#ahead, slot.replica)) return this.#tooOld();
     if (stage.group < ring.first) {
       this.#catchUp();
       return undefined;
@@ -280,7 +290,7 @@ export class WatchCursor {
         // A token that is ahead has told it already.
         if (record !== undefined && this.#ahead?.covers(record.origin, record.timestamp) === true) continue;
         if (!page.add(change.events)) {
-          this.#at = before(change, group);
+          this.#at = before(change, group, head.vector);
           return this.#hand(page.events);
         }
       }
@@ -305,12 +315,14 @@ export class WatchCursor {
   }
 }
 
-/** The position before a change of a group. */
-function before(change: Change, group: ChangeGroup): WatchPosition {
+/** The position before a change of a group; `published`: what the replica that told it has by now. */
+function before(change: Change, group: ChangeGroup, published: VersionVector): WatchPosition {
   const vector = group.before.vector.clone();
   for (const other of group.changes) {
     if (other === change) break;
-    if (other.record !== undefined) vector.advance(other.record.origin, positionAt(other.record.timestamp));
+    if (other.record === undefined) continue;
+    const { origin, timestamp } = other.record;
+    vector.advance(origin, positionWithin(published.position(origin), timestamp));
   }
   return { ...group.before, vector };
 }

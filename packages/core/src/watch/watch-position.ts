@@ -1,8 +1,8 @@
 /** Where in the history of a mesh a watcher is. Immutable. */
 import { type ByteReader, ByteWriter, FormatError } from "../bytes.ts";
 import { crc32c } from "../crc32c.ts";
-import type { ReplicaId } from "../ids.ts";
-import { positionAt } from "../position.ts";
+import { type ReplicaId, type StartId, UNKNOWN_START } from "../ids.ts";
+import { isForked, type Position, positionAt } from "../position.ts";
 import type { Replica } from "../replica/replica.ts";
 import { type MeshId, writeMesh } from "../replica/state.ts";
 import { TIMESTAMP_MAX, type Timestamp, timestampToMs } from "../timestamp.ts";
@@ -13,7 +13,7 @@ export const WATCH_ORIGINS_MAX = 256;
 
 /** A position: everything at or below it counts as told. */
 export interface WatchPosition {
-  /** Per origin, up to where its log was told. Claims are in it. */
+  /** Per origin, up to where its log was told, and on which branch of its life. Claims are in it. */
   readonly vector: VersionVector;
   /** Deadlines up to here were announced, in Unix milliseconds. */
   readonly markMs: number;
@@ -64,8 +64,19 @@ export function isReachable(at: WatchPosition, replica: Replica, markMs: number)
 }
 
 /**
- * `position = u32 mesh, u64 base, varint markMs, varint newest, varint count, count * (id origin, varint newest - timestamp)`,
- * origins ascending.
+ * Whether the watcher was told another log of some origin than the one that the replica has: both are of copies of one
+ * directory, and the same timestamps mean other writes here.
+ */
+export function isOnOtherBranch(vector: VersionVector, replica: Replica): boolean {
+  const { durableVector } = replica;
+  for (const [origin, told] of vector.entries())
+    if (told.start !== UNKNOWN_START && isForked(told, durableVector.position(origin))) return true;
+  return false;
+}
+
+/**
+ * `position = u32 mesh, u64 base, varint markMs, varint newest, varint count, count * told`, `told = id origin,
+ * varint newest - timestamp, id start, varint timestamp - recovered`, origins ascending. Earlier starts are not told.
  */
 export function writeWatchPosition(
   writer: ByteWriter,
@@ -80,7 +91,12 @@ export function writeWatchPosition(
   all.sort(([a], [b]) => (a < b ? -1 : 1));
   const newest = all.reduce((max, [, { timestamp }]) => Math.max(max, timestamp), 0);
   writer.u32(at.mesh).u64(at.base).varint(at.markMs).varint(newest).varint(all.length);
-  for (const [origin, { timestamp }] of all) writer.id(origin).varint(newest - timestamp);
+  for (const [origin, { timestamp, start, recovered }] of all) {
+    writer.id(origin).varint(newest - timestamp);
+    // A peer may have told what cannot be.
+    const isKnown = start !== UNKNOWN_START && recovered < timestamp;
+    writer.id(isKnown ? start : UNKNOWN_START).varint(isKnown ? timestamp - recovered : 0);
+  }
 }
 
 /** Reads what {@link writeWatchPosition} wrote; throws FormatError. */
@@ -92,14 +108,21 @@ export function readWatchPosition(reader: ByteReader): WatchPosition {
   if (newest > TIMESTAMP_MAX) throw new FormatError("timestamp too great");
   const vector = new VersionVector();
   let last = "";
-  const count = reader.count(9);
+  const count = reader.count(18);
   for (let index = 0; index < count; index += 1) {
     const origin = reader.id() as ReplicaId;
     if (origin <= last) throw new FormatError("origins not sorted");
     last = origin;
     const timestamp = newest - reader.varint();
     if (timestamp <= 0) throw new FormatError("timestamp below zero");
-    vector.advance(origin, positionAt(timestamp));
+    vector.advance(origin, readTold(reader, timestamp));
   }
   return { vector, markMs, base, mesh };
+}
+
+function readTold(reader: ByteReader, timestamp: Timestamp): Position {
+  const start = reader.id() as StartId;
+  const recovered = timestamp - reader.varint();
+  if (recovered < 0) throw new FormatError("no such start");
+  return start === UNKNOWN_START ? positionAt(timestamp) : { timestamp, start, recovered };
 }

@@ -4,7 +4,7 @@
  * replica's clock or vector: a made-up token misleads nobody but its maker.
  *
  * ```
- * token    = u8 version (1), u8 state (0 following, 1 snapshot not begun, 2 snapshot), u32 mesh, position, blob seen,
+ * token    = u8 version (2), u8 state (0 following, 1 snapshot not begun, 2 snapshot), u32 mesh, position, blob seen,
  *            [key after], u32 checksum
  * mesh     = CRC-32C of the mesh's name
  * seen     = a session token
@@ -25,13 +25,13 @@ import {
   writeWatchPosition,
 } from "./watch-position.ts";
 
-const VERSION = 1;
+const VERSION = 2;
 const FOLLOWING = 0;
 const SNAPSHOT_FIRST = 1;
 const SNAPSHOT = 2;
 
-/** No token is longer, in bytes. One of a mesh of 30 replicas has about 1,000. */
-export const WATCH_TOKEN_BYTES_MAX = 64 + WATCH_ORIGINS_MAX * 16 + SESSION_TOKEN_BYTES_MAX + KEY_BYTES_MAX;
+/** No token is longer, in bytes. One of a mesh of 30 replicas has about 1,600. */
+export const WATCH_TOKEN_BYTES_MAX = 64 + WATCH_ORIGINS_MAX * 32 + SESSION_TOKEN_BYTES_MAX + KEY_BYTES_MAX;
 
 /** How far the snapshot of an `initial` watch was sent. */
 export interface SnapshotProgress {
