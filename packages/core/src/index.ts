@@ -107,7 +107,7 @@ export {
   type ReplicaState,
   type Start,
 } from "./replica/state.ts";
-export { decodeMessage, encodeMessage } from "./session/codec.ts";
+export { decodeMessage, encodeMessage, ProtocolError } from "./session/codec.ts";
 export { strayOrigin } from "./session/branches.ts";
 export { isCovered } from "./session/coverage.ts";
 export { judge, type Verdict } from "./session/handshake.ts";

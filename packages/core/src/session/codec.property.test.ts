@@ -19,8 +19,8 @@ import type { ReplicaId } from "../ids.ts";
 import { makeRecord, type WriteRecord } from "../record.ts";
 import type { Timestamp } from "../timestamp.ts";
 import { TIMESTAMP_MAX } from "../timestamp.ts";
-import { decodeMessage, encodeMessage } from "./codec.ts";
-import type { LogStretch, PeerMessage } from "./messages.ts";
+import { decodeMessage, encodeMessage, ProtocolError } from "./codec.ts";
+import { type LogStretch, type PeerMessage, PROTOCOL_MAX, PROTOCOL_MIN } from "./messages.ts";
 
 type Kind = PeerMessage["kind"];
 type MessagesByKind = { readonly [K in Kind]: fc.Arbitrary<Extract<PeerMessage, { kind: K }>> };
@@ -66,8 +66,8 @@ const stretches: fc.Arbitrary<LogStretch> = fc
 const MESSAGES: MessagesByKind = {
   hello: fc.record({
     kind: fc.constant("hello"),
-    protocolMin: times,
-    protocolMax: times,
+    protocolMin: fc.nat({ max: PROTOCOL_MAX }),
+    protocolMax: fc.integer({ min: PROTOCOL_MIN, max: 1000 }),
     mesh: meshes,
     replicaId: replicaIds(),
     starts,
@@ -246,6 +246,17 @@ describe("decodeMessage", () => {
   it("refuses kinds that it does not know", () => {
     for (let kind = KINDS.length; kind < 256; kind += 1) {
       expect(isAccepted(() => decodeMessage(Uint8Array.of(kind)))).toBe(false);
+    }
+  });
+
+  it("reads of a greeting in another protocol nothing but its numbers", () => {
+    for (const [oldest, newest] of [
+      [0, PROTOCOL_MIN - 1],
+      [PROTOCOL_MAX + 1, 100],
+    ]) {
+      const greeting = Uint8Array.of(0, oldest ?? 0, newest ?? 0, 0xff);
+      expect(() => decodeMessage(greeting)).toThrow(ProtocolError);
+      expect(() => decodeMessage(greeting)).toThrow(`protocols ${oldest} to ${newest}`);
     }
   });
 

@@ -20,7 +20,20 @@ import {
 } from "../replica/state.ts";
 import { readVector, VersionVector, writeVector } from "../version-vector.ts";
 import { readStretch, writeStretch } from "./log-stretch.ts";
-import type { Frame, Hello, Offer, PeerMessage, PeerState } from "./messages.ts";
+import {
+  type Frame,
+  type Hello,
+  type Offer,
+  type PeerMessage,
+  type PeerState,
+  PROTOCOL_MAX,
+  PROTOCOL_MIN,
+} from "./messages.ts";
+
+/** A greeting in a protocol that this code does not speak: only its beginning can be read. */
+export class ProtocolError extends FormatError {
+  override name = "ProtocolError";
+}
 
 const KINDS = [
   "hello",
@@ -119,7 +132,7 @@ function writeBody(writer: ByteWriter, message: PeerMessage): void {
   }
 }
 
-/** Decodes a message; throws FormatError when it does not follow the format. Records keep views of `bytes`. */
+/** Decodes a message; throws FormatError when it does not follow the format, ProtocolError for a greeting in another. Records keep views of `bytes`. */
 export function decodeMessage(bytes: Uint8Array): PeerMessage {
   const reader = new ByteReader(bytes);
   const kind = KINDS[reader.u8()];
@@ -201,6 +214,10 @@ function writeHello(writer: ByteWriter, hello: Hello): void {
 function readHello(reader: ByteReader): Hello {
   const protocolMin = reader.varint();
   const protocolMax = reader.varint();
+  if (protocolMax < PROTOCOL_MIN || protocolMin > PROTOCOL_MAX)
+    throw new ProtocolError(
+      `the peer speaks protocols ${protocolMin} to ${protocolMax}, this replica ${PROTOCOL_MIN} to ${PROTOCOL_MAX}`,
+    );
   const mesh = readMesh(reader);
   const replicaId = reader.id() as ReplicaId;
   const starts = readStarts(reader);

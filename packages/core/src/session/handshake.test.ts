@@ -19,7 +19,6 @@ import { describe, expect, it } from "vitest";
 import { UNKNOWN_START } from "../ids.ts";
 import { type Position } from "../position.ts";
 import { timestampFromMs } from "../timestamp.ts";
-import { judge } from "./handshake.ts";
 import type { Hello } from "./messages.ts";
 
 describe("a meeting of two members", () => {
@@ -30,17 +29,6 @@ describe("a meeting of two members", () => {
   it("streams when one is only late", () => {
     const late = hello(B, { vector: vector({ [A]: { timestamp: 40, start: S1, recovered: 0 }, [B]: 100 }) });
     expect(verdicts(hello(A), late)).toEqual(["stream", "stream"]);
-  });
-
-  it("finds no common protocol", () => {
-    const [both, here, there] = [
-      "refuse UNSUPPORTED_PROTOCOL",
-      hello(A),
-      hello(B, { protocolMin: 2, protocolMax: 3 }),
-    ];
-    expect(judge(here, there, DRIFT_MS)).toMatchObject({ kind: "refuse", code: "UNSUPPORTED_PROTOCOL" });
-    expect(verdicts(here, hello(B, { protocolMin: 1, protocolMax: 7 }))).toEqual(["stream", "stream"]);
-    expect(verdicts(here, hello(B, { protocolMin: 0, protocolMax: 0 }))[0]).toBe(both);
   });
 
   it("refuses wall clocks that are too far apart, on both sides", () => {

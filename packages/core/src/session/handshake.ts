@@ -8,7 +8,7 @@ import { UNKNOWN_START } from "../ids.ts";
 import { isForked, type Position } from "../position.ts";
 import { compareMeshes, type Start } from "../replica/state.ts";
 import { timestampToMs } from "../timestamp.ts";
-import { type Hello, PROTOCOL_MAX, PROTOCOL_MIN } from "./messages.ts";
+import type { Hello } from "./messages.ts";
 
 /** What a meeting comes to, from one side. */
 export type Verdict =
@@ -24,9 +24,6 @@ export type Verdict =
 
 /** Judges a meeting from the side of `mine`. */
 export function judge(mine: Hello, theirs: Hello, driftMsMax: number): Verdict {
-  if (theirs.protocolMax < PROTOCOL_MIN || theirs.protocolMin > PROTOCOL_MAX) {
-    return refuse("UNSUPPORTED_PROTOCOL", `peer speaks ${theirs.protocolMin} to ${theirs.protocolMax}`);
-  }
   if (mine.mesh.name !== theirs.mesh.name && mine.state !== "joining" && theirs.state !== "joining") {
     return refuse(
       "WRONG_MESH",

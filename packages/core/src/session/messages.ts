@@ -11,8 +11,8 @@ import type { Timestamp } from "../timestamp.ts";
 import type { VersionVector } from "../version-vector.ts";
 
 /** Versions of the peer protocol that this code speaks. */
-export const PROTOCOL_MIN = 1;
-export const PROTOCOL_MAX = 1;
+export const PROTOCOL_MIN = 2;
+export const PROTOCOL_MAX = 2;
 
 /** What a replica is doing: only a ready one takes joiners. */
 export type PeerState = "ready" | "rejoining" | "joining";

@@ -5,7 +5,14 @@ import { settlingsOf } from "../replica/settling.ts";
 import type { ScanRequest } from "../table.ts";
 import { EPOCH_MS, timestampFromMs } from "../timestamp.ts";
 import { VersionVector } from "../version-vector.ts";
-import type { Copied, Hello, PeerMessage, PeerState } from "./messages.ts";
+import {
+  type Copied,
+  type Hello,
+  type PeerMessage,
+  type PeerState,
+  PROTOCOL_MAX,
+  PROTOCOL_MIN,
+} from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 import { Peering } from "./peering.ts";
 import { PEERING_DEFAULTS } from "./peering-config.ts";
@@ -26,8 +33,8 @@ class Desk {
     const { replica } = this.lone;
     const hello: Hello = {
       kind: "hello",
-      protocolMin: 1,
-      protocolMax: 1,
+      protocolMin: PROTOCOL_MIN,
+      protocolMax: PROTOCOL_MAX,
       mesh: replica.identity.mesh,
       replicaId: PEER,
       starts: [{ id: startId(7), recovered: 0 }],

@@ -8,6 +8,7 @@ import {
   type LinkId,
   MeshkvError,
   type PeerMessage,
+  ProtocolError,
 } from "@meshkv/core";
 import type { PeerStream } from "../grpc/peer-stream.ts";
 import type { EventLog } from "./event-log.ts";
@@ -97,9 +98,12 @@ export class PeerLinks {
       message = decodeMessage(frame);
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
-      this.#log.warn({ peer: stream.remote, message: error.message }, "peer sent a broken message");
+      const isForeign = error instanceof ProtocolError;
+      const what = isForeign ? "peer of another protocol" : "peer sent a broken message";
+      this.#log.warn({ peer: stream.remote, message: error.message }, what);
       this.#streams.delete(link);
-      stream.close(new MeshkvError("INTERNAL", `broken message: ${error.message}`));
+      const code = isForeign ? "UNSUPPORTED_PROTOCOL" : "INTERNAL";
+      stream.close(new MeshkvError(code, `${isForeign ? "" : "broken message: "}${error.message}`));
       this.#host.linkClosed(link, Date.now());
       this.#pump();
       return;

@@ -13,7 +13,9 @@ import {
   stageTest as test,
 } from "@meshkv/testing";
 import { describe, expect } from "vitest";
+import { dialPeer } from "../../src/grpc/dial-peer.ts";
 
+const DIAL_MS = 20_000;
 const MIB = 1024 * 1024;
 const KEY = new TextEncoder().encode("key");
 
@@ -134,6 +136,32 @@ describe("a server", { timeout: STAGE_TEST_MS_MAX }, () => {
     expect(await a.client.list()).toEqual(new Map([["of", "default"]]));
     expect(await b.client.list()).toEqual(new Map([["of", "other"]]));
     expect((await a.client.status()).members).toHaveLength(1);
+  });
+});
+
+describe("a peer", { timeout: STAGE_TEST_MS_MAX }, () => {
+  /** What a server says to one that begins with these bytes. */
+  async function answerTo({ port }: ServerProcess, greeting: Uint8Array): Promise<MeshkvError | undefined> {
+    const stream = await dialPeer(`127.0.0.1:${port}`, DIAL_MS, AbortSignal.timeout(DIAL_MS));
+    return new Promise((resolve) => {
+      stream.start({ onFrame: () => undefined, onDrain: () => undefined, onClose: resolve });
+      stream.send(greeting);
+    });
+  }
+
+  test("of another protocol, or that sends no message at all, is told so, and the server goes on", async ({
+    stage,
+  }) => {
+    const server = await one(stage);
+    expect(await answerTo(server, Uint8Array.of(0, 1, 1, 7))).toMatchObject({
+      code: "UNSUPPORTED_PROTOCOL",
+      message: expect.stringContaining("the peer speaks protocols 1 to 1"),
+    });
+    await server.logged(/peer of another protocol/);
+    expect(await answerTo(server, new TextEncoder().encode("GET / HTTP/1.1"))).toMatchObject({
+      code: "INTERNAL",
+    });
+    await expectUnharmed(server);
   });
 });
 
