@@ -1,5 +1,7 @@
 /** How a record of another log becomes one of this replica's own (rules M2 and F4). Pure. */
 import type { Entry } from "../entry.ts";
+import type { HybridClock } from "../hybrid-clock.ts";
+import { CLOCK_DRIFT_MS_MAX } from "../limits.ts";
 import { covers } from "../merge.ts";
 import { isSameWrite, makeRecord, originalTimestamp, rankOf, type WriteRecord } from "../record.ts";
 import { type Timestamp, timestampFromMs } from "../timestamp.ts";
@@ -16,6 +18,30 @@ export function isOutdated(entry: Entry | undefined, record: WriteRecord): boole
   if (entry === undefined) return false;
   const known = [entry.winner, ...entry.siblings];
   return known.some((other) => isSameWrite(other, record) || covers(other, record));
+}
+
+/**
+ * Records of one key that are offered together, those from a clock that ran ahead with their ranks lowered to the present
+ * (rule C5): to one moment, which comes after all the others. So they compete among themselves as they did before.
+ */
+export function loweredToPresent(
+  records: readonly WriteRecord[],
+  clock: HybridClock,
+  nowMs: number,
+): readonly WriteRecord[] {
+  const latest = timestampFromMs(nowMs + CLOCK_DRIFT_MS_MAX);
+  if (records.every(({ timestamp }) => timestamp <= latest)) return records;
+  const rankOffered = (record: WriteRecord): Timestamp => Math.min(rankOf(record), originalTimestamp(record));
+  for (const record of records) if (rankOffered(record) <= latest) clock.observe(rankOffered(record));
+  const present = clock.tick(nowMs);
+  return records.map((record) => {
+    const { timestamp, origin, checksum, adopted } = record;
+    if (rankOf(record) <= present) return record;
+    return {
+      ...record,
+      adopted: { raised: false, ...(adopted ?? { timestamp, origin, checksum }), rank: present },
+    };
+  });
 }
 
 /** Whether a forgotten tombstone may have beaten the record here and not elsewhere. */

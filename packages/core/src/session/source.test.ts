@@ -1,6 +1,7 @@
 import { LoneReplica, replicaId, startId } from "@meshkv/testing/pure";
 import { describe, expect, it } from "vitest";
 import type { KeyText } from "../ids.ts";
+import { makeRecord, type WriteRecord } from "../record.ts";
 import { settlingsOf } from "../replica/settling.ts";
 import type { ScanRequest } from "../table.ts";
 import { EPOCH_MS, timestampFromMs } from "../timestamp.ts";
@@ -154,6 +155,40 @@ describe("a source", () => {
     const records = [...settlingsOf([write], () => elsewhere)];
     desk.tell({ kind: "offer", records, branches: new Map(), seen: undefined, end: undefined });
     expect(desk.lone.replica.entry(write.key)?.winner.isDelete).toBe(true);
+  });
+
+  it.each([
+    ["a write of the right time, ahead of the present", 56],
+    ["another write of a clock that ran ahead", 1_800_000],
+  ])("lets what won by a clock that ran ahead win over %s", (_, loserMs) => {
+    const desk = new Desk();
+    desk.greet("joining");
+    desk.tell({ kind: "join", abandoned: undefined });
+    desk.tell({ kind: "want", origin: SELF, after: 0 });
+    const write = (afterMs: number, value: string): WriteRecord =>
+      makeRecord({
+        timestamp: timestampFromMs(NOW_MS + afterMs),
+        origin: replicaId(9),
+        key: "key" as KeyText,
+        isDelete: value === "",
+        value: new TextEncoder().encode(value),
+        expiresAtMs: 0,
+        context: [],
+        moreFollows: false,
+        adopted: undefined,
+      });
+    const [winner, loser] = [write(3_600_000, ""), write(loserMs, "lost")];
+    desk.tell({
+      kind: "offer",
+      records: [winner, loser],
+      branches: new Map(),
+      seen: undefined,
+      end: undefined,
+    });
+    const entry = desk.lone.replica.entry(winner.key);
+    expect(entry?.winner.adopted?.timestamp).toBe(winner.timestamp);
+    expect(entry?.siblings.map(({ adopted }) => adopted?.timestamp)).toEqual([loser.timestamp]);
+    expect(desk.lone.replica.clock.last).toBeLessThan(timestampFromMs(NOW_MS + 60_000));
   });
 
   it.each(REQUESTS)("takes no $kind from a member that is none", (request) => {

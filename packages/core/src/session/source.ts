@@ -4,6 +4,7 @@
  */
 import type { KeyText, ReplicaId } from "../ids.ts";
 import { FRAME_BYTES_TARGET } from "../limits.ts";
+import { loweredToPresent } from "../replica/adoption.ts";
 import type { Replica } from "../replica/replica.ts";
 import type { WriteRecord } from "../record.ts";
 import type { Version } from "../version.ts";
@@ -147,7 +148,8 @@ export class Source {
     const replica = this.#replica;
     const [first] = entry;
     if (first === undefined) return 0;
-    const named = entry.map((record) => renameStray(record, strays));
+    const renamed = entry.map((record) => renameStray(record, strays));
+    const named = loweredToPresent(renamed, replica.clock, nowMs);
     let settled = settledBy(replica.entry(first.key), named, message.seen, strays);
     let adopted = 0;
     for (const [index, record] of entry.entries()) {

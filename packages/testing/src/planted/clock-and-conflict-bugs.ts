@@ -86,8 +86,12 @@ export const CLOCK_AND_CONFLICT_BUGS: readonly PlantedBug[] = [
     name: "runaway-rank-is-kept",
     rule: "C5",
     effect: "what was written under a clock far ahead cannot be overwritten for years",
-    patches: [inCore("replica/adoption.ts", "rank: Math.min(rank, version.timestamp),", "rank,")],
+    patches: [
+      inCore("replica/adoption.ts", "if (rankOf(record) <= present) return record;", "return record;"),
+      inCore("replica/adoption.ts", "rank: Math.min(rank, version.timestamp),", "rank,"),
+    ],
     hunt: byScenario("a-mended-clock-comes-back"),
+    maskedBy: "no rank above the version of its adoption",
   },
   {
     name: "losers-are-dropped",
