@@ -101,7 +101,7 @@ export class CatchUp {
       for (const record of records.sort(compareVersions)) {
         if (!this.#tell(entry, record, told, page)) return this.#reach(told);
       }
-      this.#expire(entry, page);
+      if (!this.#expire(entry, page)) return this.#reach(told);
     }
     told.merge(this.#goal.vector);
     this.#reach(told);

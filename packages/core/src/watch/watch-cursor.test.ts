@@ -306,6 +306,22 @@ describe("a watcher that goes on elsewhere", () => {
     expect(read(b, open(b, { token: cursor.token() }))).toEqual(["put j=2", "delete k", "synced"]);
   });
 
+  it("is told that a value has expired, also where one response cannot hold both", () => {
+    const { mesh, a, b } = threeHosts();
+    const [one, all] = [{ kind: "key", text: "k" as KeyText }, ALL] as const;
+    const cursors = [one, all].map((target) => open(a, { target }));
+    const tokens = cursors.map((cursor) => {
+      read(a, cursor);
+      return cursor.token();
+    });
+    a.write({ k: "x".repeat(40_000) }, mesh.nowMs + 1000);
+    mesh.pass(2000);
+    for (const [index, target] of [one, all].entries()) {
+      const told = read(b, open(b, { target, token: tokens[index] ?? new Uint8Array() }));
+      expect(told.map((line) => line.slice(0, 8))).toEqual(["put k=xx", "expire k", "synced"]);
+    }
+  });
+
   it("waits until the other has what it was told", () => {
     const { mesh, a, b, c } = threeHosts();
     const cursor = open(a);
