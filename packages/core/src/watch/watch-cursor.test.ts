@@ -322,6 +322,25 @@ describe("a watcher that goes on elsewhere", () => {
     }
   });
 
+  it("is not told what it left behind before it began, however long it catches up with the rest", () => {
+    const { mesh, a, b, c } = threeHosts();
+    mesh.cut(b, c);
+    mesh.cut(a, c);
+    b.write({ k: "before it began" });
+    c.write({ x: "1", y: "2" });
+    mesh.pass(200);
+    const cursor = open(a);
+    expect(read(a, cursor)).toEqual(["synced"]);
+    const resumed = open(c, { token: cursor.token(), eventsMax: 1 });
+    expect(read(c, resumed, 1)).toEqual(["put x=1"]);
+    // Every response has a token.
+    resumed.token();
+    expect(read(c, resumed)).toEqual(["put y=2", "synced"]);
+    mesh.heal(b, c);
+    mesh.until("it has come", () => c.values.k !== undefined);
+    expect(read(c, resumed)).toEqual([]);
+  });
+
   it("waits until the other has what it was told", () => {
     const { mesh, a, b, c } = threeHosts();
     const cursor = open(a);

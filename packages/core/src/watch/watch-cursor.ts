@@ -86,10 +86,12 @@ export class WatchCursor {
   }
 
   #position(): WatchPosition {
-    const at = this.#stage.kind === "resting" ? this.#hub.head : this.#at;
+    const isResting = this.#stage.kind === "resting";
+    const at = isResting ? this.#hub.head : this.#at;
     if (this.#ahead === undefined) return at;
     if (at.vector.includes(this.#ahead)) {
-      this.#ahead = undefined;
+      // On the way there the position includes the token whatever has come.
+      if (isResting) this.#ahead = undefined;
       return at;
     }
     const vector = at.vector.clone();
