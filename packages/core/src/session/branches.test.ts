@@ -132,6 +132,28 @@ describe("writes of a copied directory", () => {
     expect([S1, S2, S3].map((start) => third.get(strayOrigin(COPIED, start)))).toEqual([50, 40, 30]);
   });
 
+  it("count together with what the first copy had offered of others", () => {
+    const third = replicaId(16);
+    const [own, further] = [
+      positionOf([{ id: S1, recovered: 0 }], 50),
+      positionOf([{ id: S3, recovered: 0 }], 60),
+    ];
+    const offers = (others: Position): VersionVector =>
+      new VersionVector([
+        [COPIED, own],
+        [third, others],
+      ]);
+    const less = positionOf([{ id: S3, recovered: 0 }], 20);
+    for (const [first, second] of [[further, less] as const, [less, further] as const]) {
+      const both = withCopies(offers(second), COPIED, offers(first));
+      expect(both.position(third)).toEqual(further);
+      expect(both.position(COPIED)).toEqual(own);
+    }
+    const parted = withCopies(offers(STRAY), COPIED, offers(FOLLOWED));
+    expect(parted.position(third)).toEqual(STRAY);
+    expect([S1, S2, S3].map((start) => parted.get(strayOrigin(third, start)))).toEqual([20, 40, 30]);
+  });
+
   it("have the name of the start that issued them, where that is known", () => {
     expect(nameOfStart(COPIED, STRAY, 30)).toBe(strayOrigin(COPIED, S3));
     expect(nameOfStart(COPIED, STRAY, 20)).toBe(strayOrigin(COPIED, S1));

@@ -87,8 +87,8 @@ export function withStrays(offered: VersionVector, strays: StrayBranches): Versi
 }
 
 /**
- * What was offered by a replica and, before, by another copy of its directory, whose note gives way: by process starts, so
- * that nothing of the other copy's is taken for new when it is offered once more.
+ * What was offered by a replica and, before, by another copy of its directory, whose note gives way. Where their branches part,
+ * by process starts, so that nothing of the other copy's is taken for new when it is offered once more.
  * @param earlier what that note says, where all of it is here
  */
 export function withCopies(
@@ -98,14 +98,17 @@ export function withCopies(
 ): VersionVector {
   if (earlier === undefined) return offered;
   const named = offered.clone();
-  for (const held of [offered, earlier]) {
-    const position = held.position(origin);
-    for (const { name, end } of namesOf(origin, { position, common: 0 }, position.timestamp))
-      named.advance(name, positionAt(end));
+  for (const [other, position] of earlier.entries()) {
+    const isOne = other !== origin && !isForked(offered.position(other), position);
+    if (isOne) named.advance(other, position);
+    else for (const held of [offered.position(other), position]) nameStarts(named, other, held);
   }
-  for (const [name, position] of earlier.entries())
-    if (position.start === UNKNOWN_START) named.advance(name, position);
   return named;
+}
+
+function nameStarts(named: VersionVector, origin: ReplicaId, position: Position): void {
+  for (const { name, end } of namesOf(origin, { position, common: 0 }, position.timestamp))
+    named.advance(name, positionAt(end));
 }
 
 /** The id that stands for the process start in which a branch has issued a version; undefined where that is not known. */

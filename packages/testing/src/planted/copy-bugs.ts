@@ -103,6 +103,15 @@ export const COPY_BUGS: readonly PlantedBug[] = [
     hunt: byScenario("what-two-copies-had-and-was-deleted-does-not-come-back-with-the-second"),
   },
   {
+    name: "note-of-one-copy-replaces-what-another-had-of-others",
+    rule: "M2, M5",
+    effect: "a deleted write comes back with its author, after two copies of another directory have moved",
+    patches: [
+      inCore("session/branches.ts", "if (isOne) named.advance(other, position);", "if (isOne) continue;"),
+    ],
+    hunt: byScenario("what-a-copy-brought-of-others-and-was-deleted-does-not-come-back-with-these"),
+  },
+  {
     name: "starts-have-no-ids",
     rule: "M5",
     effect: "a restored directory that writes once hides that it went back",

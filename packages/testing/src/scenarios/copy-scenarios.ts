@@ -267,4 +267,40 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
       demand(home.values["other"] === "1", "and nothing else is gone");
     },
   },
+  {
+    name: "what-a-copy-brought-of-others-and-was-deleted-does-not-come-back-with-these",
+    run: () => {
+      const wired = new WiredHosts();
+      const home = wired.start("home");
+      wired.pass(100);
+      const [original, author] = wired.mesh("original", "author");
+      if (original === undefined || author === undefined) return;
+      wired.pass(500);
+      const copy = wired.start("copy");
+      wired.stop(copy);
+      copy.restore(original.image());
+      for (const other of [home, original, author]) wired.cut(copy, other);
+      wired.start("copy");
+      author.write({ key: "of the author" });
+      wired.until("the original has it", () => original.values["key"] !== undefined);
+      for (const other of [home, original]) wired.cut(author, other);
+      wired.dial(original, home, true);
+      wired.until("the original has moved", () => original.count("rejoined") > 0);
+      home.write({ key: undefined });
+      wired.untilForgotten(home, original);
+      copy.write({ other: "1" });
+      wired.heal(copy, home);
+      wired.dial(copy, home, true);
+      wired.until("the copy has moved", () => copy.count("rejoined") > 0);
+      for (const other of [original, author]) wired.heal(copy, other);
+      for (const other of [home, original]) wired.heal(author, other);
+      wired.until("three are members", () => areMembers([home, original, copy]), 120_000);
+      wired.dial(author, home, true);
+      const all = [home, original, copy, author];
+      wired.until("all are members", () => areMembers(all), 120_000);
+      wired.until("they agree", () => agree(...all));
+      demand(!("key" in home.values), "what was deleted stays so");
+      demand(home.values["other"] === "1", "and nothing else is gone");
+    },
+  },
 ];
