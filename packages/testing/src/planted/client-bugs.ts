@@ -38,13 +38,8 @@ export const CLIENT_BUGS: readonly PlantedBug[] = [
     patches: [
       inCore(
         "watch/watch-cursor.ts",
-        "if (!isReachable(this.#at, slot.replica, head.markMs)) return this.#tooOld();",
-        "",
-      ),
-      inCore(
-        "watch/watch-cursor.ts",
-        "if (!isReachable(this.#at, replica, this.#hub.head.markMs)) return this.#tooOld();",
-        "",
+        "isReachable(this.#at, replica, this.#hub.head.markMs) && !isOnOtherBranch(this.#at.vector, replica)",
+        "!isOnOtherBranch(this.#at.vector, replica)",
       ),
     ],
     hunt: byClients("cut", "part-pair", "heal"),
