@@ -120,6 +120,17 @@ describe("a replica that went back", () => {
     expect(verdicts(hello(A, own), holding(position))).toEqual(["stream", "stream"]);
   });
 
+  it("rejoins where its name means another branch, although nobody holds that log", () => {
+    const naming = (position: Position) =>
+      hello(B, { members: memberSet([A, B]).naming([[A, position]]), vector: vector({ [B]: 100 }) });
+    const [ours, theirs] = [
+      { timestamp: 20, start: S1, recovered: 0 },
+      { timestamp: 21, start: S1, recovered: 0 },
+    ];
+    expect(verdicts(hello(A, own), naming(ours))).toEqual(["stream", "stream"]);
+    expect(verdicts(hello(A, own), naming(theirs))).toEqual(["rejoin ROLLED_BACK", "refuse ROLLED_BACK"]);
+  });
+
   it("moves the greater id when both went back", () => {
     const a = hello(A, {
       ...own,
@@ -154,6 +165,38 @@ describe("branches of one life", () => {
       vector: vector({ [B]: 100, [C]: { timestamp: 95, start: S3, recovered: 70 } }),
     });
     expect(verdicts(later, earlier)).toEqual(["refuse DUPLICATE_REPLICA", "rejoin DUPLICATE_REPLICA"]);
+  });
+});
+
+describe("names of origins whose writes were adopted", () => {
+  const adopter = (id: typeof A, position: Position) =>
+    hello(id, { members: memberSet([A, B]).naming([[C, position]]), vector: vector({ [id]: 100 }) });
+
+  it("let two stream that mean one branch", () => {
+    const [near, far] = [30, 90].map((timestamp) => ({ timestamp, start: S3, recovered: 20 }));
+    if (near === undefined || far === undefined) return;
+    expect(verdicts(adopter(A, near), adopter(B, far))).toEqual(["stream", "stream"]);
+  });
+
+  it("move the one who means the earlier of two branches", () => {
+    const [earlier, later] = [
+      { timestamp: 90, start: S3, recovered: 20 },
+      { timestamp: 50, start: S4, recovered: 30 },
+    ];
+    expect(verdicts(adopter(A, earlier), adopter(B, later))).toEqual([
+      "rejoin DUPLICATE_REPLICA",
+      "refuse DUPLICATE_REPLICA",
+    ]);
+  });
+
+  it("are held against the logs of others", () => {
+    const follower = hello(B, {
+      vector: vector({ [B]: 100, [C]: { timestamp: 50, start: S4, recovered: 30 } }),
+    });
+    expect(verdicts(adopter(A, { timestamp: 90, start: S3, recovered: 20 }), follower)).toEqual([
+      "rejoin DUPLICATE_REPLICA",
+      "refuse DUPLICATE_REPLICA",
+    ]);
   });
 });
 

@@ -8,6 +8,7 @@ import { UNKNOWN_START } from "../ids.ts";
 import { isForked, type Position } from "../position.ts";
 import { compareMeshes, type Start } from "../replica/state.ts";
 import { timestampToMs } from "../timestamp.ts";
+import { branchMeant } from "./branches.ts";
 import type { Hello } from "./messages.ts";
 
 /** What a meeting comes to, from one side. */
@@ -156,12 +157,17 @@ function whoIsRemoved(a: Hello, b: Hello): Mover | undefined {
 
 /** Whether a peer holds a position of one that it cannot have issued: its directory was restored or cloned. */
 function whoWentBack(a: Hello, b: Hello): Mover | undefined {
-  const aBack = wentBack(a, b.vector.position(a.replicaId));
-  const bBack = wentBack(b, a.vector.position(b.replicaId));
+  const aBack = wentBack(a, branchMeantBy(b, a.replicaId));
+  const bBack = wentBack(b, branchMeantBy(a, b.replicaId));
   if (!aBack && !bBack) return undefined;
   const back = aBack && bBack ? (a.replicaId < b.replicaId ? b : a) : aBack ? a : b;
   const message = `replica ${back.replicaId} lacks writes of its own: its directory was restored or copied`;
   return { replica: back.replicaId, code: "ROLLED_BACK", message };
+}
+
+/** The branch that an origin's name means to the sender of a hello: its writes may have been adopted there beyond its log. */
+function branchMeantBy({ vector, members }: Hello, origin: ReplicaId): Position {
+  return branchMeant(origin, vector, members);
 }
 
 function wentBack(own: Hello, held: Position): boolean {
@@ -179,8 +185,8 @@ function endOfStart(starts: readonly Start[], held: Position, current: number): 
 
 /** Rule M5, third parties: two branches of one origin's life; the holder of the later start stays. */
 function whoseBranchLoses(a: Hello, b: Hello): Mover | undefined {
-  for (const [origin, mine] of a.vector.entries()) {
-    const theirs = b.vector.position(origin);
+  for (const origin of new Set([...a.vector.origins(), ...a.members.branches.keys()])) {
+    const [mine, theirs] = [branchMeantBy(a, origin), branchMeantBy(b, origin)];
     if (origin === a.replicaId || origin === b.replicaId || !isForked(mine, theirs)) continue;
     const later = mine.recovered - theirs.recovered || (mine.start < theirs.start ? -1 : 1);
     const loser = later > 0 ? b : a;

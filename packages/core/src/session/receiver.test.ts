@@ -149,6 +149,23 @@ describe("taking a frame", () => {
     expect(desk.take(session, frame({ ...stretch(P, at(5), 9), claim: claim(9, 2, 5) }))).toBeUndefined();
   });
 
+  it("refuses one who has adopted writes of another branch under the name that is known here (M5)", () => {
+    const desk = new Desk();
+    const { replica } = desk.lone;
+    const branch = (ms: number, start: number): [ReplicaId, Position] => [
+      R,
+      { timestamp: at(ms), start: startId(start), recovered: at(-10) },
+    ];
+    replica.setMembers(replica.members.naming([branch(5, 1)]));
+    const telling = (told: [ReplicaId, Position]): Frame =>
+      frame(undefined, { members: desk.lone.replica.members.naming([told]) });
+    const other = new MemberSet(replica.members.entries(), new Map([branch(9, 2)]));
+    expect(desk.take(desk.session(P), frame(undefined, { members: other }))).toBe("DUPLICATE_REPLICA");
+    expect(replica.members.branches.get(R)?.start).toBe(startId(1));
+    expect(desk.take(desk.session(Q), telling(branch(7, 1)))).toBeUndefined();
+    expect(replica.members.branches.get(R)?.timestamp).toBe(at(7));
+  });
+
   it("takes in the members before everything else (S6): nothing of a replica that the frame itself removes", () => {
     const desk = new Desk();
     const { replica } = desk.lone;

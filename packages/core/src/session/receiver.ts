@@ -1,9 +1,12 @@
 /** The receiving half of a session: which peer is asked for which origin (S5), and what a frame does (S2 to S6, C1). */
 import type { ErrorCode } from "../error-code.ts";
 import type { ReplicaId } from "../ids.ts";
-import { commonTimestamp, isForked } from "../position.ts";
+import { commonTimestamp, isForked, type Position } from "../position.ts";
+import type { MemberSet } from "../member-set.ts";
 import type { Replica } from "../replica/replica.ts";
 import { timestampToMs } from "../timestamp.ts";
+import type { VersionVector } from "../version-vector.ts";
+import { branchMeant } from "./branches.ts";
 import type { Knowledge } from "./knowledge.ts";
 import type { Frame } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
@@ -39,7 +42,7 @@ export class Receiver {
     sessions: Iterable<Session>,
   ): Misfit | undefined {
     const replica = this.#replica;
-    const misfit = this.#check(frame, nowMs, driftMsMax) ?? this.#checkBranches(frame, sessions);
+    const misfit = this.#check(frame, nowMs, driftMsMax) ?? this.#checkBranches(peer, frame, sessions);
     if (misfit !== undefined) return misfit;
     session.wallOffsetMs = frame.wallMs - nowMs;
     session.lastHeardMs = nowMs;
@@ -78,23 +81,45 @@ export class Receiver {
   }
 
   /**
-   * Contexts name versions by origin and time alone, and mean those of the branch that their author followed (rule M5).
+   * Contexts name versions by origin and time alone, and mean those of the branch that their author followed, or had adopted
+   * writes of (rule M5).
    * So nothing is taken from one who follows another branch of any origin's life; and no branch is chosen here that a
    * linked author of writes which are here does not follow.
    */
-  #checkBranches({ vector, log }: Frame, sessions: Iterable<Session>): Misfit | undefined {
+  #checkBranches(
+    from: ReplicaId,
+    { vector, members, log }: Frame,
+    sessions: Iterable<Session>,
+  ): Misfit | undefined {
     const mine = this.#replica.vector;
+    const meant = (origin: ReplicaId): Position => branchMeant(origin, mine, this.#replica.members);
     for (const [origin, position] of vector.entries()) {
-      if (isForked(mine.position(origin), position)) return followsAnother(origin);
+      if (isForked(meant(origin), position)) return followsAnother(origin);
     }
+    const named = members && this.#namedOtherwise(from, members, vector);
+    if (named !== undefined) return followsAnother(named);
     if (log === undefined) return undefined;
     const { origin, claim } = log;
-    if (isForked(mine.position(origin), claim)) return followsAnother(origin);
+    if (isForked(meant(origin), claim)) return followsAnother(origin);
     for (const { mode, peer } of sessions) {
       if (mode !== "streaming" || peer === undefined || peer === origin) continue;
       const theirs = this.#knowledge.get(peer)?.vector.position(origin);
       if (theirs === undefined || !isForked(theirs, claim)) continue;
       if (mine.get(peer) > commonTimestamp(theirs, claim)) return followsAnother(origin);
+    }
+    return undefined;
+  }
+
+  /**
+   * An origin whose name means another branch to the peer: what was adopted there under that name may follow.
+   * @param told what has changed in the peer's vector
+   */
+  #namedOtherwise(peer: ReplicaId, members: MemberSet, told: VersionVector): ReplicaId | undefined {
+    const known = this.#knowledge.get(peer)?.vector ?? told;
+    for (const origin of members.branches.keys()) {
+      const held = told.get(origin) > known.get(origin) ? told : known;
+      const mine = branchMeant(origin, this.#replica.vector, this.#replica.members);
+      if (isForked(mine, branchMeant(origin, held, members))) return origin;
     }
     return undefined;
   }

@@ -49,11 +49,30 @@ export const COPY_BUGS: readonly PlantedBug[] = [
     patches: [
       inCore(
         "session/receiver.ts",
-        "if (isForked(mine.position(origin), position)) return followsAnother(origin);",
+        "if (isForked(meant(origin), position)) return followsAnother(origin);",
         "",
       ),
     ],
     hunt: byScenario("what-one-copy-wrote-is-not-taken-for-seen-since-the-other-copy-was"),
+  },
+  {
+    name: "names-are-compared-by-logs-alone",
+    rule: "M5",
+    effect:
+      "a write of one copy of a directory vanishes, where each copy moved through another member, since the other was seen",
+    patches: [
+      inCore(
+        "session/handshake.ts",
+        "return branchMeant(origin, vector, members);",
+        "return vector.position(origin);",
+      ),
+      inCore(
+        "session/receiver.ts",
+        "if (isForked(mine, branchMeant(origin, held, members))) return origin;",
+        "void [mine, held];",
+      ),
+    ],
+    hunt: byScenario("what-two-copies-offer-to-two-members-that-are-apart-is-told-apart"),
   },
   {
     name: "branches-of-predecessors-are-not-told",

@@ -195,6 +195,43 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: "what-two-copies-offer-to-two-members-that-are-apart-is-told-apart",
+    run: () => {
+      const wired = new WiredHosts();
+      const [left, right] = wired.mesh("left", "right");
+      wired.pass(100);
+      const original = wired.start("original");
+      const copy = wired.start("copy");
+      if (left === undefined || right === undefined) return;
+      original.write({ common: "1" });
+      wired.pass(500);
+      wired.stop(copy);
+      copy.restore(original.image());
+      wired.start("copy");
+      const apart = [[left, right] as const, [original, copy] as const, [original, right] as const];
+      for (const [x, y] of [...apart, [copy, left] as const]) wired.cut(x, y);
+      original.write({ key: "original" });
+      wired.pass(100);
+      copy.write({ key: "copy" });
+      wired.pass(100);
+      wired.dial(original, left, true);
+      wired.dial(copy, right, true);
+      for (const mover of [original, copy])
+        wired.until(`the ${mover.name} has moved`, () => mover.count("rejoined") > 0, 120_000);
+      right.write({ key: "after the copy" });
+      wired.pass(500);
+      for (const [x, y] of [...apart, [copy, left] as const]) wired.heal(x, y);
+      const all = [left, right, original, copy];
+      wired.until("four are members", () => areMembers(all), 120_000);
+      wired.until("they agree", () => agree(...all));
+      const listed = all.map((host) => host.conflicts("key").join()).join(" ");
+      demand(
+        listed === "original original original original",
+        "the original's write is a conflict, everywhere, and the copy's is none",
+      );
+    },
+  },
+  {
     name: "what-a-copy-offered-before-its-rejoin-was-broken-off-is-not-taken-for-deleted-by-the-original",
     run: () => {
       const wired = new WiredHosts();
