@@ -255,6 +255,17 @@ describe("replicas of two meshes", () => {
     expect(verdicts(hello(A, removed), young())).toEqual(["refuse WRONG_MESH", "refuse WRONG_MESH"]);
   });
 
+  it("merge the other way round when the one of the older mesh was damaged, and has nobody else to rejoin through (W5)", () => {
+    const damaged = { state: "rejoining", invited: true } as const;
+    const peer = young({ members: memberSet([B]) });
+    const lone = hello(A, { ...damaged, members: memberSet([A]) });
+    expect(verdicts(lone, peer)).toEqual(["rejoin STORAGE_FAILED", "refuse UNAVAILABLE"]);
+    const accompanied = hello(A, { ...damaged, members: memberSet([A, C]) });
+    expect(verdicts(accompanied, peer)).toEqual(["refuse UNAVAILABLE", "refuse UNAVAILABLE"]);
+    const both = young({ state: "rejoining", members: memberSet([B]) });
+    expect(verdicts(lone, both)).toEqual(["refuse UNAVAILABLE", "refuse UNAVAILABLE"]);
+  });
+
   it("part when nobody was, or when the names differ", () => {
     expect(verdicts(hello(A), young())).toEqual(["refuse WRONG_MESH", "refuse WRONG_MESH"]);
     const other = young({ mesh: { name: "other", createdAt: 6, founder: B }, invited: true });

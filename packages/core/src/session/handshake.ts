@@ -108,6 +108,13 @@ function judgeMeshes(mine: Hello, theirs: Hello): Verdict {
     const message = "who was removed from its own mesh moves, and lets nobody in there";
     return isMineOut === true ? rejoin(theirs, "REMOVED", message) : refuse("UNAVAILABLE", message);
   }
+  const [isMineStranded, isTheirsStranded] = [mine, theirs].map(isStranded);
+  if (isMineStranded !== isTheirsStranded) {
+    const message = "who was damaged moves, and has nobody in its own mesh to rejoin through";
+    return isMineStranded === true
+      ? rejoin(theirs, "STORAGE_FAILED", message)
+      : refuse("UNAVAILABLE", message);
+  }
   const message = `the mesh that was founded first stays`;
   return compareMeshes(mine.mesh, theirs.mesh) > 0
     ? rejoin(theirs, "WRONG_MESH", message)
@@ -118,6 +125,11 @@ function judgeMeshes(mine: Hello, theirs: Hello): Verdict {
 /** Whether a replica knows itself that it was removed. */
 function isOut({ members, replicaId }: Hello): boolean {
   return members.isRemoved(replicaId);
+}
+
+/** Whether a replica can let nobody in before it has rejoined, and is alone in its mesh (rule W5). */
+function isStranded({ state, members, replicaId }: Hello): boolean {
+  return state === "rejoining" && members.has(replicaId) && members.current().length === 1;
 }
 
 /** Whether two replicas of one mesh both know themselves that they were removed. */

@@ -2,7 +2,7 @@ import { decodeRecord } from "@meshkv/core";
 import { replicaId } from "../arbitraries/identifiers.ts";
 import { LoneReplica } from "../lone-replica.ts";
 import { WiredHosts } from "../wired-hosts.ts";
-import { agree, demand, type Scenario } from "./scenario.ts";
+import { agree, areMembers, demand, type Scenario } from "./scenario.ts";
 
 const NOW_MS = 1_767_225_600_000;
 
@@ -42,6 +42,21 @@ export const WRITING_SCENARIOS: readonly Scenario[] = [
       wired.breakLinks(a, b);
       wired.until("it is new", () => b.replica.id !== old);
       wired.until("what was lost is back", () => agree(a, b));
+    },
+  },
+  {
+    name: "a-damaged-replica-that-is-alone-in-its-mesh-rejoins-a-younger-one",
+    run: () => {
+      const wired = new WiredHosts();
+      const a = wired.start("a");
+      a.write({ kept: "1" });
+      wired.pass(2000);
+      a.host.change(a.wallMs, ({ replica }) => replica.setIdentity({ ...replica.identity, damaged: true }));
+      const b = wired.start("b", { peers: ["a"] });
+      b.write({ other: "2" });
+      wired.until("they are one mesh", () => areMembers([a, b]), 120_000);
+      wired.until("nothing is lost", () => agree(a, b) && Object.keys(a.values).length === 2);
+      demand(!a.replica.identity.damaged, "it is whole again");
     },
   },
   {
