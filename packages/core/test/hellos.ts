@@ -4,7 +4,7 @@ import { MemberSet } from "../src/member-set.ts";
 import { type Position, positionAt } from "../src/position.ts";
 import type { Start } from "../src/replica/state.ts";
 import { judge, type Verdict } from "../src/session/handshake.ts";
-import type { Hello } from "../src/session/messages.ts";
+import { type Hello, PROTOCOL_MAX, PROTOCOL_MIN } from "../src/session/messages.ts";
 import { EPOCH_MS, timestampFromMs } from "../src/timestamp.ts";
 import { VersionVector } from "../src/version-vector.ts";
 
@@ -48,8 +48,8 @@ export function hello(replicaId: ReplicaId, changes: Partial<Hello> = {}): Hello
   const own = replicaId === A ? S1 : S2;
   return {
     kind: "hello",
-    protocolMin: 1,
-    protocolMax: 1,
+    protocolMin: PROTOCOL_MIN,
+    protocolMax: PROTOCOL_MAX,
     mesh: MESH,
     replicaId,
     starts: starts([own, 0]),
