@@ -60,8 +60,11 @@ export class FakeReplica implements LocalReplica {
     this.watches.push(request);
     this.openWatches += 1;
     const pages = [...this.pages];
-    const next = async (): Promise<WatchPage> => pages.shift() ?? { events: [], synced: false };
-    return { begin: next, next, token: () => Uint8Array.of(1, 2), close: () => void (this.openWatches -= 1) };
+    return {
+      ask: (_signal, _idleMs, asker) => asker.take(pages.shift() ?? { events: [], synced: false }),
+      token: () => Uint8Array.of(1, 2),
+      close: () => void (this.openWatches -= 1),
+    };
   }
 
   nowMs(): number {

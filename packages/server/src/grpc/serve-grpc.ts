@@ -6,8 +6,8 @@ import type { OperationObserver } from "../telemetry/operation-observer.ts";
 import { ConnectionGate, type HostPort } from "./connection-gate.ts";
 import { type GrpcLimits, grpcLimits } from "./grpc-limits.ts";
 import type { GrpcLogger } from "./grpc-logger.ts";
+import { requestInterceptor } from "./request-call.ts";
 import type { ServiceBinding } from "./service-binding.ts";
-import { unaryInterceptor } from "./unary-call.ts";
 
 /** What a gRPC server is made of. */
 export interface ServeGrpcOptions {
@@ -48,7 +48,7 @@ export async function serveGrpc(options: ServeGrpcOptions): Promise<GrpcServer> 
     "grpc.max_connection_idle_ms": limits.idleMs,
     // Bookkeeping of every call that nothing reads.
     "grpc.enable_channelz": 0,
-    interceptors: [unaryInterceptor(new Map(services.flatMap((each) => each.unary?.(context) ?? [])))],
+    interceptors: [requestInterceptor(new Map(services.flatMap((each) => each.answers?.(context) ?? [])))],
   });
   for (const binding of services) server.addService(binding.definition, binding.implementation(context));
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());

@@ -11,10 +11,11 @@ import {
   methodCodec,
 } from "@meshkv/protocol";
 import type { CallInfo } from "../handlers/call-info.ts";
+import { answerBidi } from "./bidi-adapter.ts";
 import type { BoundMethod, CallContext, Incoming } from "./bound-method.ts";
-import { answerStream } from "./stream-adapter.ts";
+import { type RequestAnswer, takenByInterceptor } from "./request-call.ts";
+import { answerServerStream } from "./server-stream-adapter.ts";
 import { answerUnary } from "./unary-adapter.ts";
-import { takenByInterceptor, type UnaryAnswer } from "./unary-call.ts";
 
 /** Answers one request. Throws `MeshkvError` for operating failures. */
 type UnaryHandler<Request, Reply> = (request: Request, call: CallInfo) => Reply | Promise<Reply>;
@@ -87,8 +88,8 @@ export interface ServiceBinding {
   readonly service: DescService;
   readonly definition: ServiceDefinition;
   implementation(context: CallContext): UntypedServiceImplementation;
-  /** What answers its single calls, by path; for {@link unaryInterceptor}. */
-  unary?(context: CallContext): (readonly [path: string, answer: UnaryAnswer])[];
+  /** What answers its calls with one request, by path; for {@link requestInterceptor}. */
+  answers?(context: CallContext): (readonly [path: string, answer: RequestAnswer])[];
 }
 
 type Bound = BoundMethod & FastHandler;
@@ -139,18 +140,21 @@ export function bindService<Service extends DescService>(
       return Object.fromEntries(
         bound.map((each) => [
           each.method.localName,
-          isUnary(each) ? takenByInterceptor : answerStream(each, context),
+          isBidi(each) ? answerBidi(each, context) : takenByInterceptor,
         ]),
       );
     },
-    unary(context) {
+    answers(context) {
       return bound
-        .filter(isUnary)
-        .map((each) => [methodCodec(each.method).path, answerUnary(each, context)] as const);
+        .filter((each) => !isBidi(each))
+        .map((each) => {
+          const answer = each.method.methodKind === "unary" ? answerUnary : answerServerStream;
+          return [methodCodec(each.method).path, answer(each, context)] as const;
+        });
     },
   };
 }
 
-function isUnary({ method }: BoundMethod): boolean {
-  return method.methodKind === "unary";
+function isBidi({ method }: BoundMethod): boolean {
+  return method.methodKind === "bidi_streaming";
 }

@@ -2,13 +2,13 @@ import type { BoundMethod, CallContext } from "./bound-method.ts";
 import { GrpcCall } from "./grpc-call.ts";
 import { asMeshkvError, statusOf } from "./grpc-failure.ts";
 import { meterOf } from "./measure.ts";
-import type { UnaryAnswer } from "./unary-call.ts";
+import type { RequestAnswer } from "./request-call.ts";
 
 /** What answers the calls of a method with one request and one reply. */
 export function answerUnary(
   { method, handler, encode }: BoundMethod,
   { logger, observe }: CallContext,
-): UnaryAnswer {
+): RequestAnswer {
   const meter = meterOf(method, observe);
   return ({ message, refusal }, call) => {
     const startMs = performance.now();

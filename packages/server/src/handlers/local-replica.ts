@@ -146,18 +146,20 @@ export interface WatchPage {
   readonly synced: boolean;
 }
 
+/** Is told once, perhaps at once; not after the watch was closed. */
+export interface WatchAsker {
+  take(page: WatchPage): void;
+  fail(error: unknown): void;
+}
+
 /** One watcher. Ask for one page after the other. */
 export interface LocalWatch {
   /**
-   * Settles whether the watch can go on from its token, without waiting for events. Rejects with RESUME_TOO_OLD, and with
-   * SESSION_NOT_MET when this replica lacks what was told elsewhere and does not get it within seconds.
+   * The next page; an empty one when there was nothing for `idleMs`: with 0, it is only settled whether the watch can go
+   * on from its token. Fails with RESUME_TOO_OLD, with SESSION_NOT_MET when this replica lacks what was told elsewhere and
+   * does not get it within seconds, with UNAVAILABLE, or the signal's reason.
    */
-  begin(signal: AbortSignal): Promise<WatchPage>;
-  /**
-   * The next page; an empty one when there was nothing for `idleMs`. Rejects with RESUME_TOO_OLD, SESSION_NOT_MET,
-   * UNAVAILABLE, or the signal's reason.
-   */
-  next(signal: AbortSignal, idleMs: number): Promise<WatchPage>;
+  ask(signal: AbortSignal, idleMs: number, asker: WatchAsker): void;
   /** Where to go on after all pages that were taken, on any replica. */
   token(): Uint8Array;
   /** Nobody asks any more. */

@@ -79,6 +79,20 @@ describe("Watch", () => {
     ]);
   });
 
+  it("fails alone, and is closed, when a page of it cannot be told", async () => {
+    const replica = new FakeReplica();
+    const open = replica.watch.bind(replica);
+    const token = (): never => {
+      throw new Error("a bug");
+    };
+    replica.watch = (request) => ({ ...open(request), token });
+    const handlers = new WatchHandlers({ replica });
+    const replies = handlers.watch(create(WatchRequestSchema, { target: KEY }), CALL);
+    await expect(replies.next()).rejects.toThrow("a bug");
+    expect([handlers.watcherCount, replica.openWatches]).toEqual([0, 0]);
+    expect(await replies.next()).toEqual({ done: true, value: undefined });
+  });
+
   it("is closed and not counted any more when nobody asks for more", async () => {
     const replica = new FakeReplica();
     const handlers = new WatchHandlers({ replica });

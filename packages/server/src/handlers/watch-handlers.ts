@@ -16,7 +16,8 @@ import {
   type WatchRequest,
 } from "@meshkv/protocol";
 import type { CallInfo } from "./call-info.ts";
-import type { LocalReplica, LocalWatch, WatchPage } from "./local-replica.ts";
+import type { LocalReplica, LocalWatch, WatchAsker, WatchPage } from "./local-replica.ts";
+import type { PulledReplies, Puller } from "./pulled-replies.ts";
 import { Sessions } from "./session.ts";
 import { invalid, requireKey, requirePrefix } from "./validate.ts";
 
@@ -63,20 +64,23 @@ export class WatchHandlers {
    * Follows a key or prefix. The first reply comes at once; what refuses the call is thrown before it. Pull one reply at
    * a time: nothing waits behind it.
    */
-  async *watch(request: WatchRequest, call: CallInfo): AsyncGenerator<WatchReply, void, undefined> {
+  watch(request: WatchRequest, call: CallInfo): PulledReplies<WatchReply> {
+    return new Replies({
+      signal: call.signal,
+      open: () => this.#open(request, call),
+      reply: (watch, page) => this.#reply(watch, page, request.previous),
+      closed: () => (this.#count -= 1),
+    });
+  }
+
+  async #open(request: WatchRequest, call: CallInfo): Promise<LocalWatch> {
     const { initial, previous } = request;
     const target = targetOf(request);
     const resume = resumeOf(request);
     await this.#sessions.enter(request.session, call);
     const watch = this.#replica.watch({ target, resume, initial, previous });
     this.#count += 1;
-    try {
-      yield this.#reply(watch, await watch.begin(call.signal), previous);
-      for (;;) yield this.#reply(watch, await watch.next(call.signal, WATCH_IDLE_MS), previous);
-    } finally {
-      this.#count -= 1;
-      watch.close();
-    }
+    return watch;
   }
 
   #reply(watch: LocalWatch, { events, synced }: WatchPage, previous: boolean): WatchReply {
@@ -108,6 +112,81 @@ export class WatchHandlers {
     return message;
   }
 }
+
+interface RepliesOptions {
+  readonly signal: AbortSignal;
+  readonly open: () => Promise<LocalWatch>;
+  readonly reply: (watch: LocalWatch, page: WatchPage) => WatchReply;
+  readonly closed: () => void;
+}
+
+/** The replies of one watch; they end with a failure, or with {@link return}. */
+class Replies implements PulledReplies<WatchReply>, WatchAsker {
+  readonly #options: RepliesOptions;
+  #watch: LocalWatch | undefined;
+  #isOver = false;
+  #puller: Puller<WatchReply> | undefined;
+
+  constructor(options: RepliesOptions) {
+    this.#options = options;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  pull(puller: Puller<WatchReply>): void {
+    this.#puller = puller;
+    if (this.#watch === undefined) this.#begin().catch((error: unknown) => this.fail(error));
+    else this.#watch.ask(this.#options.signal, WATCH_IDLE_MS, this);
+  }
+
+  async #begin(): Promise<void> {
+    const watch = await this.#options.open();
+    this.#watch = watch;
+    if (this.#isOver) this.#close();
+    else watch.ask(this.#options.signal, 0, this);
+  }
+
+  take(page: WatchPage): void {
+    if (this.#watch === undefined) return;
+    let reply: WatchReply;
+    try {
+      reply = this.#options.reply(this.#watch, page);
+    } catch (bug) {
+      return this.fail(bug);
+    }
+    this.#puller?.take(reply);
+  }
+
+  fail(error: unknown): void {
+    this.#close();
+    this.#puller?.fail(error);
+  }
+
+  next(): Promise<IteratorResult<WatchReply, void>> {
+    if (this.#isOver) return Promise.resolve(DONE);
+    return new Promise((resolve, fail) =>
+      this.pull({ take: (value) => resolve({ done: false, value }), fail }),
+    );
+  }
+
+  return(): Promise<IteratorResult<WatchReply, void>> {
+    this.#close();
+    return Promise.resolve(DONE);
+  }
+
+  #close(): void {
+    this.#isOver = true;
+    const watch = this.#watch;
+    this.#watch = undefined;
+    if (watch === undefined) return;
+    watch.close();
+    this.#options.closed();
+  }
+}
+
+const DONE = { done: true, value: undefined } as const;
 
 function targetOf({ target }: WatchRequest): WatchTarget {
   switch (target.case) {

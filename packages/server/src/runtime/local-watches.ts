@@ -2,8 +2,15 @@
  * Watchers of this process: drives the core's cursors with rows, time and patience. Nothing is queued for a watcher: what
  * it does not ask for stays where it is.
  */
-import { decodeWatchToken, invariant, MeshkvError, type WatchCursor, WATCHERS_MAX } from "@meshkv/core";
-import type { LocalWatch, LocalWatchRequest, WatchPage } from "../handlers/local-replica.ts";
+import {
+  decodeWatchToken,
+  invariant,
+  MeshkvError,
+  type ScanRequest,
+  type WatchCursor,
+  WATCHERS_MAX,
+} from "@meshkv/core";
+import type { LocalWatch, LocalWatchRequest, WatchAsker, WatchPage } from "../handlers/local-replica.ts";
 import type { Run } from "./run.ts";
 
 /** Watchers that may read logs or tables at a time: each holds a chunk of rows of every origin meanwhile. */
@@ -39,6 +46,7 @@ class Gate {
 export class LocalWatches {
   readonly #readers = new Gate(READERS_MAX);
   readonly #open = new Set<Watch>();
+  #woken: Watch[] = [];
   #observed: Run | undefined;
 
   /** How many watch now. */
@@ -55,9 +63,26 @@ export class LocalWatches {
       );
     }
     this.#observe(run);
-    const watch = new Watch(run, request, this.#readers, () => this.#open.delete(watch));
+    const watch = new Watch(run, request, {
+      readers: this.#readers,
+      woken: () => this.#wake(watch),
+      closed: () => this.#open.delete(watch),
+    });
     this.#open.add(watch);
     return watch;
+  }
+
+  /**
+   * Who wakes may be asked for nothing meanwhile. All that are woken together go on in one turn, one wholly after the
+   * other: with a promise for each, a thousand watchers would be gone through again and again.
+   */
+  #wake(watch: Watch): void {
+    if (this.#woken.push(watch) > 1) return;
+    queueMicrotask(() => {
+      const woken = this.#woken;
+      this.#woken = [];
+      for (const each of woken) each.goOn();
+    });
   }
 
   /** A run that has ended wakes its watchers, so that they hear of it. */
@@ -70,22 +95,34 @@ export class LocalWatches {
   }
 }
 
+interface WatchSurroundings {
+  readonly readers: Gate;
+  /** `goOn` is to be called soon. */
+  readonly woken: () => void;
+  readonly closed: () => void;
+}
+
 class Watch implements LocalWatch {
   readonly #run: Run;
-  readonly #readers: Gate;
+  readonly #surroundings: WatchSurroundings;
   readonly #cursor: WatchCursor;
   readonly #withPrevious: boolean;
-  readonly #closed: () => void;
-  #isWoken = false;
-  #wait: { resolve(isWoken: boolean): void; reject(error: Error): void } | undefined;
-  /** When the present wait is over, … */
+  /** Who waits for a page, … */
+  #asker: WatchAsker | undefined;
+  /** … since when, and for how long at most. */
+  #sinceMs = 0;
+  #idleMs = 0;
+  /** Nothing is to be told before it is woken, or until `#dueMs`. */
+  #isWaiting = false;
   #dueMs = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** … and when the timer comes. */
+  /** When the timer comes. */
   #timerMs = 0;
+  #isReader = false;
+  #isScanning = false;
   #signal: AbortSignal | undefined;
 
-  constructor(run: Run, request: LocalWatchRequest, readers: Gate, closed: () => void) {
+  constructor(run: Run, request: LocalWatchRequest, surroundings: WatchSurroundings) {
     const { watches, active } = run.host;
     const { name } = active.replica.identity.mesh;
     const decoded = request.resume === undefined ? undefined : decodeWatchToken(request.resume, name);
@@ -93,9 +130,8 @@ class Watch implements LocalWatch {
       throw new MeshkvError("INVALID_ARGUMENT", `resume: ${decoded.problem}`, { field: "resume" });
     }
     this.#run = run;
-    this.#readers = readers;
+    this.#surroundings = surroundings;
     this.#withPrevious = request.previous;
-    this.#closed = closed;
     this.#cursor = watches.open({
       target: request.target,
       resume: decoded?.resume,
@@ -104,60 +140,100 @@ class Watch implements LocalWatch {
     });
   }
 
-  wake(): void {
-    this.#isWoken = true;
-    const wait = this.#wait;
-    this.#wait = undefined;
-    wait?.resolve(true);
-  }
-
   token(): Uint8Array {
     return this.#cursor.token();
   }
 
-  begin(signal: AbortSignal): Promise<WatchPage> {
-    return this.next(signal, 0);
+  ask(signal: AbortSignal, idleMs: number, asker: WatchAsker): void {
+    invariant(this.#asker === undefined, "a watch is asked for one thing at a time");
+    this.#asker = asker;
+    this.#sinceMs = performance.now();
+    this.#idleMs = idleMs;
+    this.#listen(signal);
+    if (signal.aborted) this.#fail(signal.reason);
+    else this.goOn();
   }
 
-  async next(signal: AbortSignal, idleMs: number): Promise<WatchPage> {
-    const startMs = performance.now();
-    let isReading = false;
+  wake(): void {
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
+    this.#surroundings.woken();
+  }
+
+  /** Answers, reads, or waits. */
+  goOn(): void {
+    if (this.#asker === undefined) return;
+    let page: WatchPage | undefined;
     try {
-      for (;;) {
-        signal.throwIfAborted();
-        this.#throwIfOver();
-        this.#isWoken = false;
-        const turn = this.#cursor.next(this.#withPrevious);
-        const leftMs = startMs + idleMs - performance.now();
-        switch (turn.kind) {
-          case "events":
-            return turn;
-          case "ended":
-            throw new MeshkvError(turn.code, turn.message);
-          case "scan": {
-            if (leftMs <= 0) return NOTHING;
-            if (!isReading) await this.#readers.enter();
-            isReading = true;
-            const tables = this.#run.database.generation(turn.generation);
-            this.#cursor.scanned(turn.generation, await tables.scan(turn.request));
-            break;
-          }
-          case "idle":
-            if (leftMs <= 0 || !(await this.#woken(signal, leftMs))) return NOTHING;
-            break;
-          case "behind": {
-            const patienceMs = startMs + BEHIND_MS_MAX - performance.now();
-            if (patienceMs > 0 && (await this.#woken(signal, patienceMs))) break;
-            throw new MeshkvError(
-              "SESSION_NOT_MET",
-              "this replica lacks what this watch was told elsewhere: go on at another replica, or here later",
-            );
-          }
-        }
-      }
-    } finally {
-      if (isReading) this.#readers.leave();
+      page = this.#turn();
+    } catch (error) {
+      return this.#fail(error);
     }
+    if (page !== undefined) this.#answered()?.take(page);
+  }
+
+  /** What is to be told now; undefined when it reads or waits first. */
+  #turn(): WatchPage | undefined {
+    this.#throwIfOver();
+    const turn = this.#cursor.next(this.#withPrevious);
+    if (turn.kind === "events") return turn;
+    const passedMs = performance.now() - this.#sinceMs;
+    switch (turn.kind) {
+      case "ended":
+        throw new MeshkvError(turn.code, turn.message);
+      case "scan":
+        if (passedMs >= this.#idleMs) return NOTHING;
+        void this.#scan(turn.generation, turn.request);
+        return undefined;
+      case "idle":
+        if (passedMs >= this.#idleMs) return NOTHING;
+        this.#waitUntil(this.#sinceMs + this.#idleMs);
+        return undefined;
+      case "behind":
+        if (passedMs >= BEHIND_MS_MAX) {
+          throw new MeshkvError(
+            "SESSION_NOT_MET",
+            "this replica lacks what this watch was told elsewhere: go on at another replica, or here later",
+          );
+        }
+        this.#waitUntil(this.#sinceMs + BEHIND_MS_MAX);
+        return undefined;
+    }
+  }
+
+  /** Whom to answer: who asks is answered once. */
+  #answered(): WatchAsker | undefined {
+    const asker = this.#asker;
+    this.#asker = undefined;
+    this.#isWaiting = false;
+    this.#leaveReaders();
+    return asker;
+  }
+
+  #fail(error: unknown): void {
+    this.#answered()?.fail(error);
+  }
+
+  async #scan(generation: number, request: ScanRequest): Promise<void> {
+    this.#isScanning = true;
+    try {
+      if (!this.#isReader) await this.#surroundings.readers.enter();
+      this.#isReader = true;
+      // Nobody asks any more: it waited in vain.
+      if (this.#asker !== undefined)
+        this.#cursor.scanned(generation, await this.#run.database.generation(generation).scan(request));
+    } catch (error) {
+      this.#fail(error);
+    }
+    this.#isScanning = false;
+    if (this.#asker === undefined) this.#leaveReaders();
+    else this.goOn();
+  }
+
+  #leaveReaders(): void {
+    if (!this.#isReader || this.#isScanning) return;
+    this.#isReader = false;
+    this.#surroundings.readers.leave();
   }
 
   #throwIfOver(): void {
@@ -168,37 +244,30 @@ class Watch implements LocalWatch {
       : new MeshkvError("UNAVAILABLE", `this replica tells nothing new for now: ${failure.message}`);
   }
 
-  /** Waits to be woken; false when the time is over. Rejects with the signal's reason. */
-  #woken(signal: AbortSignal, ms: number): Promise<boolean> {
-    if (this.#isWoken) return Promise.resolve(true);
-    invariant(this.#wait === undefined, "a watch is asked for one thing at a time");
-    this.#listen(signal);
-    this.#dueMs = performance.now() + ms;
-    if (this.#timer !== undefined && this.#timerMs > this.#dueMs) {
+  #waitUntil(dueMs: number): void {
+    this.#isWaiting = true;
+    this.#dueMs = dueMs;
+    if (this.#timer !== undefined && this.#timerMs > dueMs) {
       clearTimeout(this.#timer);
       this.#timer = undefined;
     }
-    if (this.#timer === undefined) this.#arm(ms);
-    return new Promise((resolve, reject) => {
-      this.#wait = { resolve, reject };
-    });
+    if (this.#timer === undefined) this.#arm();
   }
 
   /** Most waits end long before their time: the timer stays as it is, and looks when it comes whether time is over. */
-  #arm(ms: number): void {
-    this.#timerMs = performance.now() + ms;
+  #arm(): void {
+    const leftMs = this.#dueMs - performance.now();
+    this.#timerMs = this.#dueMs;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      const wait = this.#wait;
-      if (wait === undefined) return;
-      const leftMs = this.#dueMs - performance.now();
-      if (leftMs > 0) return this.#arm(leftMs);
-      this.#wait = undefined;
-      wait.resolve(false);
-    }, ms);
+      if (!this.#isWaiting) return;
+      if (performance.now() < this.#dueMs) return this.#arm();
+      this.#isWaiting = false;
+      this.goOn();
+    }, leftMs);
   }
 
-  /** All waits of a call have one signal. */
+  /** All that is asked for in a call has one signal. */
   #listen(signal: AbortSignal | undefined): void {
     if (signal === this.#signal) return;
     this.#signal?.removeEventListener("abort", this.#abort);
@@ -206,17 +275,14 @@ class Watch implements LocalWatch {
     signal?.addEventListener("abort", this.#abort);
   }
 
-  readonly #abort = (): void => {
-    const wait = this.#wait;
-    this.#wait = undefined;
-    wait?.reject(this.#signal?.reason as Error);
-  };
+  readonly #abort = (): void => this.#fail(this.#signal?.reason);
 
   close(): void {
     clearTimeout(this.#timer);
     this.#listen(undefined);
+    this.#answered();
     this.#cursor.close();
-    this.#closed();
+    this.#surroundings.closed();
   }
 }
 

@@ -1,7 +1,7 @@
 /**
- * Single calls, answered through an interceptor of @grpc/grpc-js. Handlers of its own kind get a writable stream for every
- * call, and send the trailers only when the reply has left, as a write of its own; taken here, a call is one object, and
- * reply and trailers leave together.
+ * Calls with one request, answered through an interceptor of @grpc/grpc-js. Handlers of its own kind get a writable stream
+ * for every call, and send the trailers of a single reply only when the reply has left, as a write of its own; taken here, a
+ * call is one object, a reply and its trailers leave together, and each of many replies goes straight to HTTP/2.
  */
 import { Metadata, ServerInterceptingCall, type ServerInterceptor, type StatusObject } from "@grpc/grpc-js";
 import { invariant } from "@meshkv/core";
@@ -9,8 +9,8 @@ import { GRPC_STATUS } from "@meshkv/protocol";
 import type { Incoming } from "./bound-method.ts";
 import type { ServerCall } from "./grpc-call.ts";
 
-/** Answers one call, now or later, by `reply` or `fail`. Never throws. */
-export type UnaryAnswer = (request: Incoming, call: UnaryCall) => void;
+/** Answers one call, now or later: by `reply`, by any number of `send` and `end`, or by `fail`. Never throws. */
+export type RequestAnswer = (request: Incoming, call: RequestCall) => void;
 
 type NextCall = Parameters<ServerInterceptor>[1];
 type Listener = Parameters<NextCall["start"]>[0];
@@ -21,14 +21,14 @@ const OK = { code: GRPC_STATUS.OK, details: "OK", metadata: null };
 const NO_METADATA = new Metadata();
 
 /** One call. */
-export class UnaryCall extends ServerInterceptingCall implements ServerCall, Listener {
+export class RequestCall extends ServerInterceptingCall implements ServerCall, Listener {
   readonly #next: NextCall;
-  readonly #answer: UnaryAnswer;
+  readonly #answer: RequestAnswer;
   #request: Incoming | undefined;
   #onCancelled: (() => void) | undefined;
   cancelled = false;
 
-  constructor(next: NextCall, answer: UnaryAnswer) {
+  constructor(next: NextCall, answer: RequestAnswer) {
     super(next);
     this.#next = next;
     this.#answer = answer;
@@ -66,8 +66,18 @@ export class UnaryCall extends ServerInterceptingCall implements ServerCall, Lis
 
   /** Answers with a reply. */
   reply(bytes: Buffer): void {
+    this.send(bytes, nothing);
+    this.end();
+  }
+
+  /** Sends one of many replies. `sent` is called when the transport has taken it, and never if the call ends before. */
+  send(bytes: Buffer, sent: () => void): void {
     this.#next.sendMetadata(NO_METADATA);
-    this.#next.sendMessage(bytes, nothing);
+    this.#next.sendMessage(bytes, sent);
+  }
+
+  /** There are no more replies. */
+  end(): void {
     this.#next.sendStatus(OK);
   }
 
@@ -84,14 +94,14 @@ export class UnaryCall extends ServerInterceptingCall implements ServerCall, Lis
 function nothing(): void {}
 
 /** Takes the calls of methods that have an answer, by `/package.Service/Method`. */
-export function unaryInterceptor(answers: ReadonlyMap<string, UnaryAnswer>): ServerInterceptor {
+export function requestInterceptor(answers: ReadonlyMap<string, RequestAnswer>): ServerInterceptor {
   return (method, next) => {
     const answer = answers.get(method.path);
-    return answer === undefined ? new ServerInterceptingCall(next) : new UnaryCall(next, answer);
+    return answer === undefined ? new ServerInterceptingCall(next) : new RequestCall(next, answer);
   };
 }
 
-/** What the library believes to answer single calls. */
+/** What the library believes to answer calls with one request. */
 export function takenByInterceptor(): never {
-  invariant(false, "single calls are taken by the interceptor");
+  invariant(false, "calls with one request are taken by the interceptor");
 }

@@ -1,11 +1,11 @@
-import type { ServerDuplexStream, ServerWritableStream, UntypedHandleCall } from "@grpc/grpc-js";
+import type { ServerDuplexStream, UntypedHandleCall } from "@grpc/grpc-js";
 import { MeshkvError } from "@meshkv/core";
 import type { BoundMethod, CallContext, Incoming } from "./bound-method.ts";
 import { GrpcCall } from "./grpc-call.ts";
 import { asMeshkvError, statusOf } from "./grpc-failure.ts";
 import { meterOf } from "./measure.ts";
 
-type Outgoing = ServerWritableStream<Incoming, Buffer> | ServerDuplexStream<Incoming, Buffer>;
+type Call = ServerDuplexStream<Incoming, Buffer>;
 
 /** Waits, one at a time, that end when a signal aborts: one listener for all of them. */
 class AbortableWait {
@@ -28,10 +28,7 @@ class AbortableWait {
   }
 }
 
-async function* requestsOf(
-  call: ServerDuplexStream<Incoming, Buffer>,
-  signal: AbortSignal,
-): AsyncGenerator<unknown> {
+async function* requestsOf(call: Call, signal: AbortSignal): AsyncGenerator<unknown> {
   // Leaving the loop must not destroy the call: the replies are still to be sent.
   const incoming: AsyncIterator<Incoming> = call.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]();
   const wait = new AbortableWait(signal);
@@ -45,28 +42,26 @@ async function* requestsOf(
 
 /**
  * Replies that may wait for the transport while the next is made. The library itself counts replies, not bytes, and lets
- * 16 wait. Of followers there may be thousands, and many that do not read: for them nothing is made ahead.
+ * 16 wait.
  */
-const UNSENT_MAX = { server_streaming: 0, bidi_streaming: 2 } as const;
+const UNSENT_MAX = 2;
 
-/** The function that @grpc/grpc-js calls for a method with a stream of replies. */
-export function answerStream(
+/** The function that @grpc/grpc-js calls for a method with streams both ways. */
+export function answerBidi(
   { method, handler, encode }: BoundMethod,
   context: CallContext,
 ): UntypedHandleCall {
   const path = `${method.parent.typeName}/${method.name}`;
 
-  const replyAll = async (call: Outgoing, request: unknown, info: GrpcCall): Promise<void> => {
+  const replyAll = async (call: Call, request: unknown, info: GrpcCall): Promise<void> => {
     const wait = new AbortableWait(info.signal);
     const replies = handler(request as never, info) as AsyncIterable<unknown>;
     const iterator = replies[Symbol.asyncIterator]();
-    const unsentMax =
-      method.methodKind === "server_streaming" ? UNSENT_MAX.server_streaming : UNSENT_MAX.bidi_streaming;
     let unsent = 0;
     let wake = (): void => {};
     const flushed = (): void => {
       unsent -= 1;
-      if (unsent <= unsentMax) wake();
+      if (unsent <= UNSENT_MAX) wake();
     };
     try {
       for (;;) {
@@ -74,7 +69,7 @@ export function answerStream(
         if (next.done === true) return;
         unsent += 1;
         call.write(encode(next.value as never), flushed);
-        if (unsent > unsentMax) await wait.for(new Promise<void>((resolve) => (wake = resolve)));
+        if (unsent > UNSENT_MAX) await wait.for(new Promise<void>((resolve) => (wake = resolve)));
       }
     } finally {
       // A handler that waits for something else gets to this when that comes; nobody here can wait for it.
@@ -83,7 +78,7 @@ export function answerStream(
   };
 
   const meter = meterOf(method, context.observe);
-  const run = async (call: Outgoing): Promise<void> => {
+  const run = async (call: Call): Promise<void> => {
     const startMs = performance.now();
     const info = new GrpcCall(call);
     const stop = (): void =>
@@ -92,13 +87,7 @@ export function answerStream(
     try {
       info.throwIfEnded();
       context.stopping.throwIfAborted();
-      if (method.methodKind === "server_streaming") {
-        const { message, refusal } = (call as ServerWritableStream<Incoming, Buffer>).request;
-        if (refusal !== undefined) throw refusal;
-        await replyAll(call, message, info);
-      } else {
-        await replyAll(call, requestsOf(call as ServerDuplexStream<Incoming, Buffer>, info.signal), info);
-      }
+      await replyAll(call, requestsOf(call, info.signal), info);
       meter?.ended("OK", startMs);
       call.end();
     } catch (thrown) {
@@ -113,7 +102,7 @@ export function answerStream(
     }
   };
 
-  return (call: Outgoing): void => {
+  return (call: Call): void => {
     void run(call);
   };
 }
