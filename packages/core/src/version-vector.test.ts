@@ -10,7 +10,7 @@ import {
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ByteReader, ByteWriter, FormatError } from "./bytes.ts";
-import { positionAt, ZERO_POSITION } from "./position.ts";
+import { type Position, positionAt, writePosition, ZERO_POSITION } from "./position.ts";
 import { readVector, VersionVector, writeVector } from "./version-vector.ts";
 
 function encode(vector: VersionVector): Uint8Array {
@@ -132,5 +132,47 @@ describe("the bytes of a version vector", () => {
       for (const origin of origins) writer.id(origin).u64(1).id(startId(1)).u64(0);
       expect(() => decode(writer.finish())).toThrow(FormatError);
     }
+  });
+
+  it("knows what contexts name beyond what is covered, until that is covered", () => {
+    const [origin, other] = [replicaId(1), replicaId(2)];
+    const at = (timestamp: number): Position => ({ timestamp, start: startId(1), recovered: 1 });
+    const vector = new VersionVector([[origin, at(5)]]);
+    vector.name(origin, at(4));
+    vector.name(origin, positionAt(9));
+    expect([...vector.named()]).toEqual([]);
+    vector.name(origin, at(9));
+    vector.name(origin, at(8));
+    vector.name(other, at(7));
+    expect(vector.meant(origin)).toEqual(at(9));
+    expect([vector.get(origin), vector.get(other), vector.size]).toEqual([5, 0, 1]);
+    expect(vector.position(origin)).toEqual(at(5));
+    const all = [
+      [origin, at(9)],
+      [other, at(7)],
+    ];
+    expect([...vector.branches()]).toEqual(all);
+    for (const copy of [vector.clone(), decode(encode(vector))]) {
+      expect([...copy.branches()]).toEqual(all);
+      expect([...copy.entries()]).toEqual([[origin, at(5)]]);
+    }
+    expect([...vector.covered().branches()]).toEqual([[origin, at(5)]]);
+    vector.advance(origin, at(8));
+    expect(vector.meant(origin)).toEqual(at(9));
+    vector.advance(origin, at(9));
+    vector.advance(other, at(10));
+    expect([...vector.named()]).toEqual([]);
+  });
+
+  it("is refused when an origin comes again without more, or a third time", () => {
+    const bytes = (...timestamps: readonly number[]): Uint8Array => {
+      const writer = new ByteWriter().varint(timestamps.length);
+      for (const timestamp of timestamps)
+        writePosition(writer.id(replicaId(1)), { timestamp, start: startId(1), recovered: 1 });
+      return writer.finish();
+    };
+    expect(decode(bytes(5, 6)).meant(replicaId(1)).timestamp).toBe(6);
+    for (const damaged of [bytes(5, 5), bytes(5, 4), bytes(5, 6, 7), bytes(0, 6, 7)])
+      expect(() => decode(damaged)).toThrow(FormatError);
   });
 });

@@ -193,7 +193,8 @@ function branchesOf(replica: Replica): Map<ReplicaId, Position> {
   const { id, identity, durableVector: vector, members } = replica;
   const own = positionOf(identity.starts, vector.get(id), Number.POSITIVE_INFINITY);
   const branches = new Map([...everythingIn(vector, members).entries(), [id, own]]);
-  for (const origin of members.branches.keys()) {
+  const named = [...vector.named()].map(([origin]) => origin);
+  for (const origin of [...members.branches.keys(), ...named]) {
     const meant = branchMeant(origin, vector, members);
     const offered = branches.get(origin);
     const isOne = offered !== undefined && !isForked(offered, meant);
@@ -204,7 +205,7 @@ function branchesOf(replica: Replica): Map<ReplicaId, Position> {
 
 /** All that a replica has of any origin, under its own versions or adopted from predecessors of peers. */
 export function everythingIn(held: VersionVector, members: MemberSet): VersionVector {
-  const vector = held.clone();
+  const vector = held.covered();
   for (const [, { succession }] of members.entries()) {
     if (succession === undefined || !hasTaken(held, succession)) continue;
     for (const [origin, position] of succession.offered.entries()) {

@@ -266,6 +266,11 @@ export class Replica {
     this.#keepMark(nowMs);
   }
 
+  /** Notes what the contexts of records name that come next, durably with these: it commits nothing of its own. */
+  name(named: Iterable<readonly [ReplicaId, Position]>): void {
+    for (const [origin, position] of named) this.#vector.name(origin, position);
+  }
+
   /**
    * Adopts a record that a rejoining replica offers (rule M2) as a record of this replica's own log. Offered writes that
    * are already here, under whatever version, or that a write here has seen, are left alone; returns whether it adopted.
@@ -408,10 +413,7 @@ export class Replica {
     this.#touch("progress");
   }
 
-  /**
-   * Takes over what a source has forgotten: the joiner continues its logs from its floors (rule M1).
-   * @param copied what the source had accepted before the first entry was copied
-   */
+  /** Continues a source's logs from its floors (rule M1); `copied`: what it had before the first entry was copied. */
   takeOver(
     horizon: Timestamp,
     members: ReadonlySet<ReplicaId>,

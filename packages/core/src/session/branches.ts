@@ -13,6 +13,7 @@ import {
   laterPosition,
   type Position,
   positionAt,
+  positionWithin,
   stretchesOf,
 } from "../position.ts";
 import type { WriteRecord } from "../record.ts";
@@ -32,7 +33,7 @@ export type StrayBranches = ReadonlyMap<ReplicaId, StrayBranch>;
 
 /** The branch that the name of an origin means here: that of its log, and beyond it the one that was offered first. */
 export function branchMeant(origin: ReplicaId, vector: VersionVector, members: MemberSet): Position {
-  const held = vector.position(origin);
+  const held = vector.meant(origin);
   const offered = members.branches.get(origin);
   return offered === undefined || isForked(held, offered) ? held : laterPosition(held, offered);
 }
@@ -74,6 +75,28 @@ export function renameStray(record: WriteRecord, strays: StrayBranches): WriteRe
     context: renameContext(record.context, strays),
     adopted: adopted && { ...adopted, origin: nameOf(adopted.origin, adopted.timestamp, strays) },
   };
+}
+
+/**
+ * How far the contexts of records name each origin, on the branch that their holder follows; not what it has by no log, and
+ * names no branch of.
+ * @param after records up to here are of no interest
+ */
+export function namedByContexts(
+  records: readonly WriteRecord[],
+  after: Timestamp,
+  meant: (origin: ReplicaId) => Position,
+): Map<ReplicaId, Position> {
+  const named = new Map<ReplicaId, Position>();
+  for (const record of records) {
+    if (record.timestamp <= after) continue;
+    for (const { origin, timestamp } of record.context) {
+      if (timestamp <= (named.get(origin)?.timestamp ?? 0)) continue;
+      const position = meant(origin);
+      if (timestamp <= position.timestamp) named.set(origin, positionWithin(position, timestamp));
+    }
+  }
+  return named;
 }
 
 /** What was offered, by both names. */

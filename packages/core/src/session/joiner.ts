@@ -137,6 +137,8 @@ export class Joiner {
     }
     const { horizon, horizonMembers, floors } = this.#granted;
     this.#replica.takeOver(horizon, horizonMembers, floors, this.#granted.vector);
+    // The copied records name what the source had, on its branches.
+    this.#replica.name(copied.vector.branches());
     this.#target = copied.vector;
     this.phase = "catching-up";
     session.mode = "streaming";

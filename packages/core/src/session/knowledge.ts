@@ -1,5 +1,6 @@
 /** What this replica knows of the other members' durable state, from themselves or by hearsay. Not persisted. */
 import type { ReplicaId } from "../ids.ts";
+import { isForked } from "../position.ts";
 import type { MemberKnowledge } from "../replica/horizon.ts";
 import { VersionVector } from "../version-vector.ts";
 
@@ -31,7 +32,7 @@ export class Knowledge {
    */
   meet(member: ReplicaId, vector: VersionVector, removed: Iterable<ReplicaId>): void {
     const known = this.#known.get(member);
-    if (known !== undefined && !vector.includes(known.vector)) {
+    if (known !== undefined && !isContinuedBy(known.vector, vector)) {
       const revision = known.revision + 1;
       this.#known.set(member, { vector: new VersionVector(), removed: known.removed, revision });
     }
@@ -47,6 +48,7 @@ export class Knowledge {
     }
     let news = false;
     for (const [origin, position] of vector.entries()) news = known.vector.advance(origin, position) || news;
+    for (const [origin, position] of vector.named()) known.vector.name(origin, position);
     if (removed !== undefined) {
       const all = new Set([...known.removed, ...removed]);
       if (all.size > known.removed.size) {
@@ -56,4 +58,12 @@ export class Knowledge {
     }
     if (news) known.revision += 1;
   }
+}
+
+/** Whether a vector has all that was known before, on the same branches. */
+function isContinuedBy(known: VersionVector, vector: VersionVector): boolean {
+  if (!vector.includes(known)) return false;
+  for (const [origin, position] of known.branches())
+    if (isForked(position, vector.meant(origin))) return false;
+  return true;
 }

@@ -1,5 +1,6 @@
 import { LoneReplica, replicaId, startId } from "@meshkv/testing/pure";
 import { describe, expect, it } from "vitest";
+import type { Context } from "../context.ts";
 import type { KeyText, ReplicaId } from "../ids.ts";
 import { MemberSet } from "../member-set.ts";
 import { type Position, positionAt } from "../position.ts";
@@ -17,7 +18,7 @@ const NOW_MS = EPOCH_MS + 1_000_000;
 const DRIFT_MS = 60_000;
 const at = (ms: number): Timestamp => timestampFromMs(NOW_MS + ms);
 
-function put(origin: ReplicaId, ms: number): WriteRecord {
+function put(origin: ReplicaId, ms: number, context: Context = []): WriteRecord {
   return makeRecord({
     timestamp: at(ms),
     origin,
@@ -25,7 +26,7 @@ function put(origin: ReplicaId, ms: number): WriteRecord {
     isDelete: false,
     value: Uint8Array.of(1),
     expiresAtMs: 0,
-    context: [],
+    context,
     moreFollows: false,
     adopted: undefined,
   });
@@ -164,6 +165,46 @@ describe("taking a frame", () => {
     expect(replica.members.branches.get(R)?.start).toBe(startId(1));
     expect(desk.take(desk.session(Q), telling(branch(7, 1)))).toBeUndefined();
     expect(replica.members.branches.get(R)?.timestamp).toBe(at(7));
+  });
+
+  it("keeps the branch that contexts name beyond what is here, and follows no other (M5)", () => {
+    const desk = new Desk();
+    const [session, other] = [desk.session(P), desk.session(Q)];
+    const common: Position = { timestamp: at(1), start: startId(1), recovered: at(-10) };
+    const original: Position = { timestamp: at(6), start: startId(1), recovered: at(-10) };
+    const copy: Position = { timestamp: at(4), start: startId(2), recovered: at(1) };
+    const told = (position: Position): VersionVector => new VersionVector([[R, position]]);
+    desk.take(other, frame({ ...stretch(R, 0, 1), claim: common }));
+    const named = put(P, 6, [{ origin: R, timestamp: at(5) }]);
+    expect(desk.take(session, frame(stretch(P, 0, 7, named), { vector: told(original) }))).toBeUndefined();
+    const { vector: held } = desk.lone.replica;
+    expect(held.position(R)).toEqual(common);
+    expect(held.meant(R)).toEqual({ ...original, timestamp: at(5) });
+    expect(desk.take(other, frame(undefined, { vector: told(copy) }))).toBe("DUPLICATE_REPLICA");
+    session.mode = "closed";
+    const ofCopy = { ...stretch(R, at(1), 4), claim: copy };
+    expect(desk.take(other, frame(ofCopy))).toBe("DUPLICATE_REPLICA");
+    expect(desk.take(other, frame({ ...ofCopy, claim: original }))).toBeUndefined();
+    expect([...held.named()]).toEqual([]);
+  });
+
+  it("takes nothing whose context names another branch than is here, whoever tells of it (M5)", () => {
+    const desk = new Desk();
+    const copy: Position = { timestamp: at(4), start: startId(2), recovered: at(1) };
+    desk.take(desk.session(R), frame({ ...stretch(R, 0, 4), claim: copy }));
+    const vector = new VersionVector();
+    vector.name(R, { timestamp: at(5), start: startId(1), recovered: at(-10) });
+    const named = put(P, 6, [{ origin: R, timestamp: at(5) }]);
+    expect(desk.take(desk.session(Q), frame(stretch(P, 0, 7, named), { vector }))).toBe("DUPLICATE_REPLICA");
+    expect(desk.lone.replica.vector.get(P)).toBe(0);
+  });
+
+  it("takes nothing whose context names what it never wrote itself (M5)", () => {
+    const desk = new Desk();
+    const vector = new VersionVector();
+    vector.name(SELF, { timestamp: at(5), start: desk.lone.replica.start.id, recovered: 0 });
+    const named = put(P, 6, [{ origin: SELF, timestamp: at(5) }]);
+    expect(desk.take(desk.session(Q), frame(stretch(P, 0, 7, named), { vector }))).toBe("DUPLICATE_REPLICA");
   });
 
   it("takes in the members before everything else (S6): nothing of a replica that the frame itself removes", () => {

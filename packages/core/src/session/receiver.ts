@@ -5,8 +5,8 @@ import { commonTimestamp, isForked, type Position } from "../position.ts";
 import type { MemberSet } from "../member-set.ts";
 import type { Replica } from "../replica/replica.ts";
 import { timestampToMs } from "../timestamp.ts";
-import type { VersionVector } from "../version-vector.ts";
-import { branchMeant } from "./branches.ts";
+import { VersionVector } from "../version-vector.ts";
+import { branchMeant, namedByContexts } from "./branches.ts";
 import type { Knowledge } from "./knowledge.ts";
 import type { Frame } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
@@ -42,7 +42,11 @@ export class Receiver {
     sessions: Iterable<Session>,
   ): Misfit | undefined {
     const replica = this.#replica;
-    const misfit = this.#check(frame, nowMs, driftMsMax) ?? this.#checkBranches(peer, frame, sessions);
+    const named = this.#namedBy(peer, frame);
+    const misfit =
+      this.#check(frame, nowMs, driftMsMax) ??
+      this.#checkBranches(peer, frame, sessions) ??
+      this.#checkNamed(named);
     if (misfit !== undefined) return misfit;
     session.wallOffsetMs = frame.wallMs - nowMs;
     session.lastHeardMs = nowMs;
@@ -61,6 +65,7 @@ export class Receiver {
     }
     const { log } = frame;
     if (log !== undefined && log.origin !== replica.id) {
+      replica.name(named);
       replica.accept(log.origin, log.records, log.claim, nowMs);
       session.ackDue = true;
     }
@@ -93,7 +98,7 @@ export class Receiver {
   ): Misfit | undefined {
     const mine = this.#replica.vector;
     const meant = (origin: ReplicaId): Position => branchMeant(origin, mine, this.#replica.members);
-    for (const [origin, position] of vector.entries()) {
+    for (const [origin, position] of vector.branches()) {
       if (isForked(meant(origin), position)) return followsAnother(origin);
     }
     const named = members && this.#namedOtherwise(from, members, vector);
@@ -106,6 +111,29 @@ export class Receiver {
       const theirs = this.#knowledge.get(peer)?.vector.position(origin);
       if (theirs === undefined || !isForked(theirs, claim)) continue;
       if (mine.get(peer) > commonTimestamp(theirs, claim)) return followsAnother(origin);
+    }
+    return undefined;
+  }
+
+  /** What the contexts of the frame's records name, on the branches that whoever sends it follows. */
+  #namedBy(peer: ReplicaId, { vector, log }: Frame): ReadonlyMap<ReplicaId, Position> {
+    if (log === undefined) return NOTHING_NAMED;
+    const known = this.#knowledge.get(peer)?.vector ?? NOTHING_HELD;
+    const after = this.#replica.vector.get(log.origin);
+    return namedByContexts(log.records, after, (origin) =>
+      furthest(vector.meant(origin), known.meant(origin)),
+    );
+  }
+
+  /**
+   * A relay can have a record before what its context names, and be on no branch of that yet. So what is named beyond
+   * what is here is held against what is here, and kept: nobody is followed later who means another branch.
+   */
+  #checkNamed(named: ReadonlyMap<ReplicaId, Position>): Misfit | undefined {
+    const { id, vector } = this.#replica;
+    for (const [origin, position] of named) {
+      const isUnknown = origin === id && position.timestamp > vector.get(id);
+      if (isUnknown || isForked(vector.meant(origin), position)) return followsAnother(origin);
     }
     return undefined;
   }
@@ -163,6 +191,13 @@ export class Receiver {
       }
     }
   }
+}
+
+const NOTHING_NAMED: ReadonlyMap<ReplicaId, Position> = new Map();
+const NOTHING_HELD = new VersionVector();
+
+function furthest(a: Position, b: Position): Position {
+  return a.timestamp >= b.timestamp ? a : b;
 }
 
 function followsAnother(origin: ReplicaId): Misfit {

@@ -156,6 +156,9 @@ export class Sender {
     for (const [origin, position] of replica.durableVector.entries()) {
       if (position.timestamp > session.toldVector.get(origin)) vector.advance(origin, position);
     }
+    for (const [origin, position] of replica.durableVector.named()) {
+      if (position.timestamp > session.toldVector.meant(origin).timestamp) vector.name(origin, position);
+    }
     session.toldVector = replica.durableVector;
     session.ackDue = false;
     const heard = session.hearsayDue ? this.#hearsay(session) : [];
@@ -179,7 +182,7 @@ export class Sender {
       if (member === session.peer || known === undefined || session.toldHeard.get(member) === revision)
         continue;
       session.toldHeard.set(member, revision);
-      heard.push({ member, vector: known.vector.clone(), removed: known.removed });
+      heard.push({ member, vector: known.vector.covered(), removed: known.removed });
     }
     return heard;
   }

@@ -4,11 +4,20 @@
  */
 import type { KeyText, ReplicaId } from "../ids.ts";
 import { FRAME_BYTES_TARGET } from "../limits.ts";
+import { ZERO_POSITION } from "../position.ts";
 import { loweredToPresent } from "../replica/adoption.ts";
 import type { Replica } from "../replica/replica.ts";
 import type { WriteRecord } from "../record.ts";
 import type { Version } from "../version.ts";
-import { findStrays, namedBy, renameStray, type StrayBranches, withCopies, withStrays } from "./branches.ts";
+import {
+  findStrays,
+  namedBy,
+  namedByContexts,
+  renameStray,
+  type StrayBranches,
+  withCopies,
+  withStrays,
+} from "./branches.ts";
 import { hasTaken, isCovered } from "./coverage.ts";
 import type { Copy, CopySettled, Join, Offer } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
@@ -115,6 +124,16 @@ export class Source {
     const { branches } = message;
     const strays = findStrays(branches, replica.vector, replica.members);
     replica.setMembers(replica.members.naming(namedBy(branches, replica.vector, strays)));
+    // What no log here tells at all has no other branch here.
+    const isOfLogs = (origin: ReplicaId): boolean =>
+      origin !== replica.id && replica.vector.get(origin) > 0 && !strays.has(origin);
+    replica.name(
+      namedByContexts(
+        message.records,
+        0,
+        (origin) => (isOfLogs(origin) && branches.get(origin)) || ZERO_POSITION,
+      ),
+    );
     let adopted = 0;
     for (const entry of byKey(message.records)) adopted += this.#adopt(entry, message, strays, nowMs);
     const through = replica.tick(nowMs);
@@ -127,7 +146,7 @@ export class Source {
         adopter: replica.id,
         adoptedAt: through,
         offered: withCopies(withStrays(vector, strays), predecessor, earlier),
-        held: replica.vector.clone(),
+        held: replica.vector.covered(),
       };
       // Of two live copies of one directory the one that stays keeps the id of both.
       const self = predecessor === replica.id ? replica.members.get(predecessor) : undefined;

@@ -52,6 +52,11 @@ export const COPY_BUGS: readonly PlantedBug[] = [
         "if (isForked(meant(origin), position)) return followsAnother(origin);",
         "",
       ),
+      inCore(
+        "session/receiver.ts",
+        "if (isUnknown || isForked(vector.meant(origin), position)) return followsAnother(origin);",
+        "void isUnknown;",
+      ),
     ],
     hunt: byScenario("what-one-copy-wrote-is-not-taken-for-seen-since-the-other-copy-was"),
   },
@@ -73,6 +78,19 @@ export const COPY_BUGS: readonly PlantedBug[] = [
       ),
     ],
     hunt: byScenario("what-two-copies-offer-to-two-members-that-are-apart-is-told-apart"),
+  },
+  {
+    name: "what-contexts-name-is-not-told-by-relays",
+    rule: "M5",
+    effect: "a write of a copied directory vanishes, since a relay told it who had seen the original's",
+    patches: [
+      inCore(
+        "session/sender.ts",
+        "if (position.timestamp > session.toldVector.meant(origin).timestamp) vector.name(origin, position);",
+        "void origin;",
+      ),
+    ],
+    hunt: byScenario("what-a-relay-tells-of-the-original-is-not-taken-for-its-own-by-the-copy"),
   },
   {
     name: "branches-of-predecessors-are-not-told",

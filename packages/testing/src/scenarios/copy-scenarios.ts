@@ -117,6 +117,44 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: "what-a-relay-tells-of-the-original-is-not-taken-for-its-own-by-the-copy",
+    run: () => {
+      const wired = new WiredHosts();
+      const [author, relay, original] = wired.mesh("author", "relay", "original");
+      if (author === undefined || relay === undefined || original === undefined) return;
+      original.write({ common: "1" });
+      wired.pass(500);
+      const image = original.image();
+      const copy = wired.start("copy");
+      wired.stop(copy);
+      copy.restore(image);
+      const apart = [[original, relay] as const, [original, copy] as const, [author, copy] as const];
+      for (const [x, y] of apart) wired.cut(x, y);
+      // What the copy tells is under way until the link breaks: the relay's part of its log is the original's as well.
+      wired.mayDeliver = ({ from, message }) => from !== "copy" || message.kind !== "frame";
+      wired.start("copy");
+      wired.dial(copy, relay);
+      demand(relay.linkedPeers.length === 2, "the relay asks the copy for the log of both");
+      copy.write({ key: "copy" });
+      wired.settle();
+      wired.nowMs += 5;
+      original.write({ key: "original" });
+      wired.settle();
+      wired.nowMs += 5;
+      author.write({ key: "after the original" });
+      wired.settle();
+      demand(relay.values["key"] === "after the original", "the relay has it from its author");
+      wired.breakLinks(copy, relay);
+      wired.mayDeliver = () => true;
+      for (const [x, y] of apart) wired.heal(x, y);
+      const all = [author, relay, original, copy];
+      wired.until("four are members", () => areMembers(all), 120_000);
+      wired.until("they agree", () => agree(...all));
+      const listed = all.map((host) => host.conflicts("key").join()).join(" ");
+      demand(listed === "copy copy copy copy", "the copy's write is a conflict, everywhere");
+    },
+  },
+  {
     name: "what-a-copy-wrote-is-known-by-its-branch-in-a-third-mesh",
     run: () => {
       const wired = new WiredHosts();
