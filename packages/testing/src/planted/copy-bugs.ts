@@ -106,8 +106,8 @@ export const COPY_BUGS: readonly PlantedBug[] = [
       ),
       inCore(
         "host/handover.ts",
-        "for (const origin of members.branches.keys()) {",
-        "for (const origin of []) {",
+        "for (const origin of [...members.branches.keys(), ...named]) {",
+        "void named; for (const origin of []) {",
       ),
     ],
     hunt: byScenario("what-a-copy-wrote-is-known-by-its-branch-in-a-third-mesh"),
