@@ -60,7 +60,7 @@ export class SessionToken {
 
   /** A session that has seen nothing yet, in a mesh of this name. */
   constructor(meshName: string) {
-    this.#mesh = meshPrint(meshName);
+    this.#mesh = meshNamePrint(meshName);
   }
 
   /** Reads a token. Never throws; what is wrong is said as the end of a sentence about the token. */
@@ -124,6 +124,16 @@ export class SessionToken {
       const known = this.#seen.get(origin);
       if (known === undefined || known.timestamp < seen.timestamp) this.#seen.set(origin, seen);
     }
+  }
+
+  /** Whether both have seen the same. */
+  equals(other: SessionToken): boolean {
+    if (this.#mesh !== other.#mesh || this.#seen.size !== other.#seen.size) return false;
+    for (const [origin, { timestamp, start }] of this.#seen) {
+      const theirs = other.#seen.get(origin);
+      if (theirs?.timestamp !== timestamp || theirs.start !== start) return false;
+    }
+    return true;
   }
 
   /** The session was shown a key: its entry with all its records, or that there is none. */
@@ -193,7 +203,7 @@ export function writeTokenOfOne(
   const { origin, timestamp } = version;
   const start = replica === undefined ? undefined : startOf(version, replica);
   target[0] = VERSION;
-  writeU32(target, 1, meshPrint(meshName));
+  writeU32(target, 1, meshNamePrint(meshName));
   target[5] = 1;
   for (let index = 0; index < 8; index += 1) {
     target[6 + index] =
@@ -261,7 +271,8 @@ function startPrint(start: StartId): number {
 /** Nearly all that is written here is written in one start. */
 let lastStart: { readonly start: StartId; readonly print: number } | undefined;
 
-function meshPrint(name: string): number {
+/** A mesh's name in 32 bits. */
+export function meshNamePrint(name: string): number {
   if (lastPrint?.name !== name) lastPrint = { name, print: crc32c(new ByteWriter().text(name).finish()) };
   return lastPrint.print;
 }

@@ -264,6 +264,30 @@ describe("a watcher that keeps up", () => {
   });
 });
 
+describe("watchers that were told everything", () => {
+  it("have one token where they were shown the same, and only there", () => {
+    const { mesh, a, b } = threeHosts();
+    const [early, twin] = [open(a), open(a)];
+    for (const cursor of [early, twin]) read(a, cursor);
+    a.write({ k: "1" });
+    mesh.pass(200);
+    for (const cursor of [early, twin]) expect(read(a, cursor)).toEqual(["put k=1"]);
+    expect(early.token()).toBe(twin.token());
+    // It was shown nothing, so it may go on where that write has not come yet.
+    const late = open(a);
+    read(a, late);
+    expect(late.token()).not.toEqual(early.token());
+    const before = early.token();
+    a.write({ k: "2" });
+    mesh.settle();
+    expect(read(a, early)).toEqual(["put k=2"]);
+    expect(early.token()).not.toEqual(twin.token());
+    mesh.pass(200);
+    expect(read(b, open(b, { token: before }))).toEqual(["put k=2", "synced"]);
+    expect(read(b, open(b, { token: early.token() }))).toEqual(["synced"]);
+  });
+});
+
 describe("a watcher that begins with the state", () => {
   it("is told the state, then that it is whole, then changes", () => {
     const { mesh, a } = threeHosts();

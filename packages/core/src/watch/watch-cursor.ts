@@ -79,9 +79,10 @@ export class WatchCursor {
     if (resume === undefined && !initial) this.#rest();
   }
 
-  /** Where to go on after everything that was told; valid on any replica. */
+  /** Where to go on after everything that was told; valid on any replica. Not to be changed: others may get the same. */
   token(): Uint8Array {
     const at = this.#position();
+    if (at === this.#hub.head && this.#snapshot === undefined) return this.#hub.tokenAtHead(this.#seen);
     return encodeWatchToken({ at, seen: this.#seen, snapshot: this.#snapshot }, this.#hub.slot.replica);
   }
 

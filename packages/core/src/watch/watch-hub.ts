@@ -15,7 +15,7 @@ import { Subscriptions } from "./subscriptions.ts";
 import { WatchCursor } from "./watch-cursor.ts";
 import type { MergeStep, WatchTarget } from "./watch-event.ts";
 import { positionOf, type WatchPosition } from "./watch-position.ts";
-import type { WatchResume } from "./watch-token.ts";
+import { encodeWatchToken, type WatchResume } from "./watch-token.ts";
 
 /** Deadlines are looked for this often, in milliseconds: an expiry is told at most this late. */
 const SWEEP_MS = 50;
@@ -61,6 +61,9 @@ export class WatchHub {
   #head: WatchPosition;
   #sweep: Sweep | undefined;
   #nowMs: number;
+  #lastAtHead:
+    | { readonly head: WatchPosition; readonly seen: SessionToken; readonly token: Uint8Array }
+    | undefined;
 
   constructor(slot: WatchedSlot, nowMs: number, ringBytesMax = CHANGE_RING_BYTES) {
     this.#slot = slot;
@@ -82,6 +85,19 @@ export class WatchHub {
   /** What was published last. */
   get head(): WatchPosition {
     return this.#head;
+  }
+
+  /** The token of who was told everything: the same bytes, most often, for all that were shown the same. */
+  tokenAtHead(seen: SessionToken): Uint8Array {
+    const head = this.#head;
+    const last = this.#lastAtHead;
+    if (last?.head === head && last.seen.equals(seen)) return last.token;
+    const { replica } = this.#slot;
+    const shown = new SessionToken(replica.identity.mesh.name);
+    shown.merge(seen);
+    const token = encodeWatchToken({ at: head, seen: shown, snapshot: undefined }, replica);
+    this.#lastAtHead = { head, seen: shown, token };
+    return token;
   }
 
   /** The latest changes. */

@@ -17,7 +17,7 @@ import { crc32c } from "../crc32c.ts";
 import type { KeyText } from "../ids.ts";
 import { KEY_BYTES_MAX } from "../limits.ts";
 import type { Replica } from "../replica/replica.ts";
-import { SESSION_TOKEN_BYTES_MAX, SessionToken } from "../session-token.ts";
+import { meshNamePrint, SESSION_TOKEN_BYTES_MAX, SessionToken } from "../session-token.ts";
 import {
   readWatchPosition,
   WATCH_ORIGINS_MAX,
@@ -55,7 +55,7 @@ export type WatchTokenResult = { readonly resume: WatchResume } | { readonly pro
 export function encodeWatchToken({ at, seen, snapshot }: WatchResume, replica: Replica): Uint8Array {
   const state = snapshot === undefined ? FOLLOWING : snapshot.after === undefined ? SNAPSHOT_FIRST : SNAPSHOT;
   const { name } = replica.identity.mesh;
-  const writer = new ByteWriter(128 + at.vector.size * 24).u8(VERSION).u8(state).u32(namePrint(name));
+  const writer = new ByteWriter(128 + at.vector.size * 24).u8(VERSION).u8(state).u32(meshNamePrint(name));
   writeWatchPosition(writer, at, (origin) => !replica.members.isRemoved(origin));
   writer.blob(seen.encode(replica));
   if (snapshot?.after !== undefined) writer.key(snapshot.after);
@@ -73,7 +73,7 @@ export function decodeWatchToken(bytes: Uint8Array, meshName: string): WatchToke
       return { problem: "comes from another version of meshkv: watch afresh, with the current state first" };
     const state = reader.u8();
     if (state > SNAPSHOT) return garbled;
-    if (reader.u32() !== namePrint(meshName))
+    if (reader.u32() !== meshNamePrint(meshName))
       return { problem: "comes from another mesh: watch afresh, with the current state first" };
     const at = readWatchPosition(reader);
     const seen = SessionToken.decode(reader.blob(), meshName);
@@ -87,8 +87,4 @@ export function decodeWatchToken(bytes: Uint8Array, meshName: string): WatchToke
     if (error instanceof FormatError) return garbled;
     throw error;
   }
-}
-
-function namePrint(name: string): number {
-  return crc32c(new ByteWriter().text(name).finish());
 }

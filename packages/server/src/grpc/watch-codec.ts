@@ -26,8 +26,16 @@ function encodeEvents(events: readonly WatchEvent[]): Uint8Array {
   return bytes;
 }
 
-/** Encodes a reply. A message's bytes are those of its fields one after the other. */
-export function encodeWatchReply({ events, resume, synced }: WatchReply): Buffer {
+let last: { readonly reply: WatchReply; readonly bytes: Buffer } | undefined;
+
+/** Encodes a reply. Many watchers may be told the same one, one after the other. */
+export function encodeWatchReply(reply: WatchReply): Buffer {
+  if (last?.reply !== reply) last = { reply, bytes: encode(reply) };
+  return last.bytes;
+}
+
+/** A message's bytes are those of its fields one after the other. */
+function encode({ events, resume, synced }: WatchReply): Buffer {
   const told = events.length === 0 ? EMPTY : encodeEvents(events);
   const { length } = resume;
   const bytes = Buffer.allocUnsafe(told.length + 6 + length + 2);

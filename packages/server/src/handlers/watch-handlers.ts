@@ -48,6 +48,8 @@ export class WatchHandlers {
   /** The same for pages of events. */
   readonly #pages = new WeakMap<readonly WatchEvent[], EventMessage[]>();
   readonly #pagesWithPrevious = new WeakMap<readonly WatchEvent[], EventMessage[]>();
+  /** The last reply: of many that watch the same, the next is told the same. */
+  #last: { readonly token: Uint8Array; readonly reply: WatchReply } | undefined;
   #count = 0;
 
   constructor({ replica }: { readonly replica: LocalReplica }) {
@@ -85,11 +87,14 @@ export class WatchHandlers {
 
   #reply(watch: LocalWatch, { events, synced }: WatchPage, previous: boolean): WatchReply {
     const token = watch.token();
-    return {
-      events: this.#page(events, previous),
-      resume: Buffer.from(token.buffer, token.byteOffset, token.length).toString("base64url"),
-      synced,
-    };
+    const page = this.#page(events, previous);
+    const last = this.#last;
+    if (last?.token === token && last.reply.events === page && last.reply.synced === synced)
+      return last.reply;
+    const resume = Buffer.from(token.buffer, token.byteOffset, token.length).toString("base64url");
+    const reply = { events: page, resume, synced };
+    this.#last = { token, reply };
+    return reply;
   }
 
   #page(events: readonly WatchEvent[], previous: boolean): EventMessage[] {
