@@ -80,6 +80,13 @@ export const COPY_BUGS: readonly PlantedBug[] = [
     hunt: byScenario("what-two-copies-offer-to-two-members-that-are-apart-is-told-apart"),
   },
   {
+    name: "what-contexts-name-is-not-noted",
+    rule: "M5",
+    effect: "a concurrent write of one copy of a directory is not listed, since a third has seen the other's",
+    patches: [inCore("session/receiver.ts", "replica.name(named);", "")],
+    hunt: byScenario("no-copy-is-met-while-a-linked-peer-follows-the-other"),
+  },
+  {
     name: "what-contexts-name-is-not-told-by-relays",
     rule: "M5",
     effect: "a write of a copied directory vanishes, since a relay told it who had seen the original's",

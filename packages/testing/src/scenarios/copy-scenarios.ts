@@ -155,6 +155,51 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: "no-copy-is-met-while-a-linked-peer-follows-the-other",
+    run: () => {
+      const wired = new WiredHosts();
+      const [a, b, c] = wired.mesh("a", "b", "c");
+      if (a === undefined || b === undefined || c === undefined) return;
+      c.write({ common: "1" });
+      wired.pass(500);
+      const image = c.image();
+      const d = wired.start("d");
+      wired.stop(d);
+      d.restore(image);
+      // b follows the copy; what a asks of its log is under way until the links break, so a has what is common.
+      const apart = [[a, c] as const, [a, d] as const, [b, c] as const, [c, d] as const];
+      for (const [x, y] of apart) wired.cut(x, y);
+      const common = c.replica.id;
+      wired.mayDeliver = ({ from, message }) =>
+        from !== "a" || message.kind !== "want" || message.origin !== common;
+      wired.start("d", { peers: ["b"] });
+      wired.until("b has met the copy", () => b.linkedPeers.includes(common));
+      c.write({ key: "original" });
+      wired.settle();
+      wired.nowMs += 5;
+      d.write({ key: "copy" });
+      wired.settle();
+      wired.nowMs += 5;
+      b.write({ key: "after the copy" });
+      wired.pass(500);
+      demand(a.values["key"] === "after the copy", "a has what was written after the copy");
+      wired.heal(a, c);
+      wired.dial(c, a);
+      wired.pass(500);
+      wired.mayDeliver = () => true;
+      wired.breakLinks(a, b);
+      for (const [x, y] of apart) wired.heal(x, y);
+      const all = [a, b, c, d];
+      wired.until("four are members", () => areMembers(all), 120_000);
+      wired.until("they agree", () => agree(...all));
+      const listed = all.map((host) => host.conflicts("key").join()).join(" ");
+      demand(
+        listed === "original original original original",
+        "the original's write is a conflict, everywhere, and the copy's is none",
+      );
+    },
+  },
+  {
     name: "what-a-copy-wrote-is-known-by-its-branch-in-a-third-mesh",
     run: () => {
       const wired = new WiredHosts();
