@@ -1,6 +1,9 @@
-import { type WiredHost, WiredHosts } from "@meshkv/testing/pure";
+import { replicaId, type WiredHost, WiredHosts } from "@meshkv/testing/pure";
 import { describe, expect, it } from "vitest";
+import { positionAt } from "../position.ts";
 import type { WriteRecord } from "../record.ts";
+import { timestampFromMs } from "../timestamp.ts";
+import { VersionVector } from "../version-vector.ts";
 
 /** Records that were delivered from one host to another. */
 function recordsSent(wired: WiredHosts, from: WiredHost, to: WiredHost): readonly WriteRecord[] {
@@ -148,6 +151,29 @@ describe("a mesh of three", () => {
     expect(c.values).toEqual({ key: "1" });
     wired.block(a, b, false);
     expect(b.values).toEqual({ key: "1" });
+  });
+
+  it("takes what a linked member has from that member alone, also where others tell it beside records", () => {
+    const wired = new WiredHosts();
+    const [a, b, c] = wired.mesh("a", "b", "c") as [WiredHost, WiredHost, WiredHost];
+    wired.block(b, a, true);
+    const gone = replicaId(99);
+    const more = new VersionVector([[gone, positionAt(timestampFromMs(wired.nowMs))]]);
+    b.host.active.peering.knowledge.learn(c.replica.id, more, undefined);
+    b.write({ key: "1" });
+    wired.pass(500);
+    wired.delivered.length = 0;
+    wired.block(b, a, false);
+    const told = wired.delivered.filter(
+      ({ from, to, message }) =>
+        from === "b" &&
+        to === "a" &&
+        message.kind === "frame" &&
+        message.log !== undefined &&
+        message.heard.some(({ member, vector }) => member === c.replica.id && vector.get(gone) > 0),
+    );
+    expect(told).toHaveLength(1);
+    expect(a.host.active.peering.knowledgeOf(c.replica.id)?.vector.get(gone)).toBe(0);
   });
 
   it("forgets what all have, tombstones too", () => {

@@ -178,7 +178,7 @@ export class Peering {
     if (session.mode === "source") session.mode = "streaming";
     if (session.mode !== "streaming") return this.#close(session, "INTERNAL", "a frame outside a stream");
     const { clockDriftMsMax } = this.#config;
-    const misfit = this.#receiver.take(session, peer, frame, nowMs, clockDriftMsMax, this.#sessions.values());
+    const misfit = this.#receiver.take(session, peer, frame, nowMs, clockDriftMsMax, this.sessions);
     if (misfit !== undefined) return this.#misfit(session, misfit.code, misfit.message);
     if (frame.members !== undefined) this.#dropRemoved();
   }

@@ -39,7 +39,7 @@ export class Receiver {
     frame: Frame,
     nowMs: number,
     driftMsMax: number,
-    sessions: Iterable<Session>,
+    sessions: readonly Session[],
   ): Misfit | undefined {
     const replica = this.#replica;
     const named = this.#namedBy(peer, frame);
@@ -94,7 +94,7 @@ export class Receiver {
   #checkBranches(
     from: ReplicaId,
     { vector, members, log }: Frame,
-    sessions: Iterable<Session>,
+    sessions: readonly Session[],
   ): Misfit | undefined {
     const mine = this.#replica.vector;
     const meant = (origin: ReplicaId): Position => branchMeant(origin, mine, this.#replica.members);
