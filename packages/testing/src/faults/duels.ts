@@ -17,6 +17,8 @@ export class Duels {
   #number = 0;
   /** Of all rounds. */
   fought = 0;
+  /** The version that {@link restore} wrote after the last round; undefined when there was nothing to restore. */
+  restored: string | undefined;
 
   constructor(cluster: Cluster, recorder: Recorder) {
     this.#cluster = cluster;
@@ -60,6 +62,7 @@ export class Duels {
 
   /** Writes the loser of one duel again, as its user would; the next round is to keep it. */
   async restore(): Promise<void> {
+    this.restored = undefined;
     const [duel] = this.#duels;
     const subject = this.#cluster.subjects.at(-1);
     if (duel === undefined || subject === undefined) return;
@@ -72,6 +75,7 @@ export class Duels {
       key: bytesOf(duel.key),
       version: loser.version,
     });
+    this.restored = version;
     const value = new TextDecoder().decode(loser.value);
     this.#recorder.wrote(place, atMs, replicas, [{ key: duel.key, value, outcome: "ok", version }]);
   }

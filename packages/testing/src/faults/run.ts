@@ -186,7 +186,7 @@ class Run {
     const { acknowledged } = this.totals;
     this.#nemesis.destroyed = undefined;
     this.#duels.start();
-    this.#watchers.start(plan.number, before);
+    this.#watchers.start(plan.number, before, this.#duels.restored);
     await this.#watchers.begun();
     this.#sessions.start(plan.number);
     this.#load.start(plan.number);

@@ -48,6 +48,8 @@ export class Watchers {
   #watchers: Watcher[] = [];
   /** What was there before the watchers: it is told only to those who begin with the state. */
   #before: ServerState | undefined;
+  /** Written after that, and perhaps before a watcher began: it may be told, or not. */
+  #restored: string | undefined;
   #stopping = new AbortController();
   #under: Promise<void>[] = [];
   readonly #violations: string[] = [];
@@ -58,10 +60,14 @@ export class Watchers {
     this.#options = options;
   }
 
-  /** @param before what all servers hold when the round begins */
-  start(round: number, before: ServerState | undefined): void {
+  /**
+   * @param before what all servers hold at the end of the round before
+   * @param restored the version that was written since
+   */
+  start(round: number, before: ServerState | undefined, restored: string | undefined): void {
     this.#stopping = new AbortController();
     this.#before = before;
+    this.#restored = restored;
     this.#watchers = PREFIXES.map((prefix, index) => {
       const name = `w${round}.${index}`;
       const isInitial = (round + index) % 2 === 0;
@@ -224,6 +230,7 @@ export class Watchers {
     if (isInitial || this.#before === undefined) return () => true;
     const old = new Set([...this.#before.entries.values()].map(({ version }) => version));
     for (const losers of this.#before.conflicts.values()) for (const { version } of losers) old.add(version);
+    if (this.#restored !== undefined) old.add(this.#restored);
     return (version) => !old.has(version);
   }
 
