@@ -10,7 +10,8 @@ import { VersionVector } from "../src/version-vector.ts";
 
 export const DRIFT_MS = 60_000;
 export const NOW_MS = EPOCH_MS + 1_000_000;
-export const [A, B, C] = [1, 2, 3].map((number) => idFromWords(0, number)) as [
+export const [A, B, C, D] = [1, 2, 3, 4].map((number) => idFromWords(0, number)) as [
+  ReplicaId,
   ReplicaId,
   ReplicaId,
   ReplicaId,

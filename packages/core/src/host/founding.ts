@@ -58,7 +58,7 @@ function isLeftAlone({ id, members }: Replica): boolean {
 /** In place: the replica's own log goes on as that of an origin that was removed. */
 function foundAnew(replica: Replica, id: ReplicaId, start: StartId, address: string, nowMs: number): void {
   const { id: predecessor, identity } = replica;
-  const held = replica.vector.clone();
+  const held = replica.vector.covered();
   const offered = everythingIn(held, replica.members);
   const mesh = { name: identity.mesh.name, createdAt: replica.clock.tick(nowMs), founder: id };
   replica.setIdentity({ ...identity, replicaId: id, mesh, starts: [] });

@@ -33,8 +33,11 @@ export type StrayBranches = ReadonlyMap<ReplicaId, StrayBranch>;
 
 /** The branch that the name of an origin means here: that of its log, and beyond it the one that was offered first. */
 export function branchMeant(origin: ReplicaId, vector: VersionVector, members: MemberSet): Position {
-  const held = vector.meant(origin);
-  const offered = members.branches.get(origin);
+  return branchFrom(vector.meant(origin), members.branches.get(origin));
+}
+
+/** The same, of what is held of an origin and what was offered of it. */
+export function branchFrom(held: Position, offered: Position | undefined): Position {
   return offered === undefined || isForked(held, offered) ? held : laterPosition(held, offered);
 }
 

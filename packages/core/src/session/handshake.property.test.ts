@@ -2,6 +2,7 @@ import {
   A,
   B,
   C,
+  D,
   DRIFT_MS,
   hello,
   memberSet,
@@ -34,7 +35,11 @@ describe("any meeting of two ready replicas", () => {
     fc
       .record({
         members: someMembers,
-        vector: fc.tuple(position, position, position).map(([a, b, c]) => vector({ [A]: a, [B]: b, [C]: c })),
+        vector: fc
+          .tuple(position, position, position, position, fc.boolean())
+          .map(([a, b, c, d, isLastFirst]) =>
+            vector({ [A]: a, [B]: b, ...(isLastFirst ? { [D]: d, [C]: c } : { [C]: c, [D]: d }) }),
+          ),
         floors: fc.tuple(timestamp, timestamp).map(
           ([a, c]) =>
             new Map([

@@ -2,6 +2,7 @@ import {
   A,
   B,
   C,
+  D,
   DRIFT_MS,
   hello,
   memberSet,
@@ -166,6 +167,25 @@ describe("branches of one life", () => {
     });
     expect(verdicts(later, earlier)).toEqual(["refuse DUPLICATE_REPLICA", "rejoin DUPLICATE_REPLICA"]);
   });
+
+  it.each(["later", "earlier"] as const)(
+    "moves exactly one where each holds the earlier branch of another replica, and one knows the %s by its name alone",
+    (known) => {
+      const branches = {
+        later: { timestamp: 90, start: S4, recovered: 80 },
+        earlier: { timestamp: 95, start: S3, recovered: 70 },
+      };
+      const other = known === "later" ? "earlier" : "later";
+      const one = hello(A, {
+        members: memberSet([A, B]).naming([[C, branches[known]]]),
+        vector: vector({ [A]: 100, [D]: branches[other] }),
+      });
+      const two = hello(B, {
+        vector: vector({ [B]: 100, [C]: branches[other], [D]: branches[known] }),
+      });
+      expect(verdicts(one, two).toSorted()).toEqual(["refuse DUPLICATE_REPLICA", "rejoin DUPLICATE_REPLICA"]);
+    },
+  );
 });
 
 describe("names of origins whose writes were adopted", () => {

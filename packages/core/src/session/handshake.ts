@@ -198,7 +198,7 @@ function endOfStart(starts: readonly Start[], held: Position, current: number): 
 /** Rule M5, third parties: two branches of one origin's life; the holder of the later start stays. */
 function whoseBranchLoses(a: Hello, b: Hello): Mover | undefined {
   const origins = [...a.vector.branches()].map(([origin]) => origin);
-  for (const origin of new Set([...origins, ...a.members.branches.keys()])) {
+  for (const origin of [...new Set([...origins, ...a.members.branches.keys()])].sort()) {
     const [mine, theirs] = [branchMeantBy(a, origin), branchMeantBy(b, origin)];
     if (origin === a.replicaId || origin === b.replicaId || !isForked(mine, theirs)) continue;
     const later = mine.recovered - theirs.recovered || (mine.start < theirs.start ? -1 : 1);

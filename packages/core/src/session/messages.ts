@@ -84,7 +84,7 @@ export interface Frame {
   readonly clock: Timestamp;
   /** The sender's member set when the peer has not been told it as it is now. */
   readonly members: MemberSet | undefined;
-  /** Positions of the sender that moved. */
+  /** Positions of the sender that moved, and what its contexts name beyond them since (decision 22). */
   readonly vector: VersionVector;
   /** What the sender has heard of third members since it last told. */
   readonly heard: readonly Hearsay[];

@@ -188,6 +188,20 @@ describe("taking a frame", () => {
     expect([...held.named()]).toEqual([]);
   });
 
+  it("goes on with one whose members name another branch than its contexts do, and remembers these (M5)", () => {
+    const desk = new Desk();
+    const session = desk.session(P);
+    const original: Position = { timestamp: at(6), start: startId(1), recovered: at(-10) };
+    const copy: Position = { timestamp: at(9), start: startId(2), recovered: at(3) };
+    const told = (timestamp: number): VersionVector => new VersionVector([[R, { ...original, timestamp }]]);
+    const noted = told(at(1));
+    noted.name(R, original);
+    desk.lone.replica.setMembers(desk.lone.replica.members.naming([[R, original]]));
+    expect(desk.take(session, frame(undefined, { vector: noted }))).toBeUndefined();
+    const members = new MemberSet(desk.lone.replica.members.entries(), new Map([[R, copy]]));
+    expect(desk.take(session, frame(undefined, { members, vector: told(at(2)) }))).toBeUndefined();
+  });
+
   it("takes nothing whose context names another branch than is here, whoever tells of it (M5)", () => {
     const desk = new Desk();
     const copy: Position = { timestamp: at(4), start: startId(2), recovered: at(1) };

@@ -6,7 +6,7 @@ import type { MemberSet } from "../member-set.ts";
 import type { Replica } from "../replica/replica.ts";
 import { timestampToMs } from "../timestamp.ts";
 import { VersionVector } from "../version-vector.ts";
-import { branchMeant, namedByContexts } from "./branches.ts";
+import { branchFrom, branchMeant, namedByContexts } from "./branches.ts";
 import type { Knowledge } from "./knowledge.ts";
 import type { Frame } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
@@ -145,9 +145,9 @@ export class Receiver {
   #namedOtherwise(peer: ReplicaId, members: MemberSet, told: VersionVector): ReplicaId | undefined {
     const known = this.#knowledge.get(peer)?.vector ?? told;
     for (const origin of members.branches.keys()) {
-      const held = told.get(origin) > known.get(origin) ? told : known;
+      const held = furthest(told.meant(origin), known.meant(origin));
       const mine = branchMeant(origin, this.#replica.vector, this.#replica.members);
-      if (isForked(mine, branchMeant(origin, held, members))) return origin;
+      if (isForked(mine, branchFrom(held, members.branches.get(origin)))) return origin;
     }
     return undefined;
   }

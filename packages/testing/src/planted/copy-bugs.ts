@@ -73,7 +73,7 @@ export const COPY_BUGS: readonly PlantedBug[] = [
       ),
       inCore(
         "session/receiver.ts",
-        "if (isForked(mine, branchMeant(origin, held, members))) return origin;",
+        "if (isForked(mine, branchFrom(held, members.branches.get(origin)))) return origin;",
         "void [mine, held];",
       ),
     ],
