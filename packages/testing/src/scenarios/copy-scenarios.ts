@@ -13,10 +13,7 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
       b.write({ common: "1" });
       wired.pass(500);
       wired.stop(b);
-      const image = b.image();
-      const c = wired.start("c");
-      wired.stop(c);
-      c.restore(image);
+      const c = copyOf(wired, b, "c");
       wired.cut(a, c);
       const common = wired.start("b", { peers: ["a"] }).replica.id;
       wired.start("c", { peers: ["b"] });
@@ -38,10 +35,7 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
       a.write({ common: "1" });
       wired.pass(500);
       wired.stop(a);
-      const image = a.image();
-      const b = wired.start("b");
-      wired.stop(b);
-      b.restore(image);
+      const b = copyOf(wired, a, "b");
       wired.start("a");
       wired.start("b", { peers: ["a"] });
       a.write({ original: "2" });
@@ -63,10 +57,7 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
       const removed = a.replica.members.without(a.replica.id).without(b.replica.id);
       wired.stop(a);
       wired.stop(b);
-      const image = b.image();
-      const c = wired.start("c");
-      wired.stop(c);
-      c.restore(image);
+      const c = copyOf(wired, b, "c");
       wired.start("b");
       wired.start("c", { peers: ["b"] });
       wired.cut(b, c);
@@ -92,10 +83,7 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
       if (a === undefined || b === undefined || c === undefined) return;
       c.write({ common: "1" });
       wired.pass(500);
-      const image = c.image();
-      const d = wired.start("d");
-      wired.stop(d);
-      d.restore(image);
+      const d = copyOf(wired, c, "d");
       // a follows the copy, b the original, and each streams with the other all the time.
       for (const [x, y] of [[a, c] as const, [b, d] as const, [c, d] as const]) wired.cut(x, y);
       wired.start("d", { peers: ["a"] });
@@ -110,10 +98,7 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
       wired.settle();
       for (const [x, y] of [[a, c] as const, [b, d] as const, [c, d] as const]) wired.heal(x, y);
       const all = [a, b, c, d];
-      wired.until("four are members", () => areMembers(all), 120_000);
-      wired.until("they agree", () => agree(...all));
-      const listed = all.map((host) => host.conflicts("key").join()).join(" ");
-      demand(listed === "copy copy copy copy", "the other copy's write is a conflict, everywhere");
+      demandListed(wired, all, "copy", "the other copy's write is a conflict, everywhere");
     },
   },
   {
@@ -124,10 +109,7 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
       if (author === undefined || relay === undefined || original === undefined) return;
       original.write({ common: "1" });
       wired.pass(500);
-      const image = original.image();
-      const copy = wired.start("copy");
-      wired.stop(copy);
-      copy.restore(image);
+      const copy = copyOf(wired, original, "copy");
       const apart = [[original, relay] as const, [original, copy] as const, [author, copy] as const];
       for (const [x, y] of apart) wired.cut(x, y);
       // What the copy tells is under way until the link breaks: the relay's part of its log is the original's as well.
@@ -148,10 +130,7 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
       wired.mayDeliver = () => true;
       for (const [x, y] of apart) wired.heal(x, y);
       const all = [author, relay, original, copy];
-      wired.until("four are members", () => areMembers(all), 120_000);
-      wired.until("they agree", () => agree(...all));
-      const listed = all.map((host) => host.conflicts("key").join()).join(" ");
-      demand(listed === "copy copy copy copy", "the copy's write is a conflict, everywhere");
+      demandListed(wired, all, "copy", "the copy's write is a conflict, everywhere");
     },
   },
   {
@@ -162,10 +141,7 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
       if (a === undefined || b === undefined || c === undefined) return;
       c.write({ common: "1" });
       wired.pass(500);
-      const image = c.image();
-      const d = wired.start("d");
-      wired.stop(d);
-      d.restore(image);
+      const d = copyOf(wired, c, "d");
       // b follows the copy; what a asks of its log is under way until the links break, so a has what is common.
       const apart = [[a, c] as const, [a, d] as const, [b, c] as const, [c, d] as const];
       for (const [x, y] of apart) wired.cut(x, y);
@@ -190,11 +166,10 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
       wired.breakLinks(a, b);
       for (const [x, y] of apart) wired.heal(x, y);
       const all = [a, b, c, d];
-      wired.until("four are members", () => areMembers(all), 120_000);
-      wired.until("they agree", () => agree(...all));
-      const listed = all.map((host) => host.conflicts("key").join()).join(" ");
-      demand(
-        listed === "original original original original",
+      demandListed(
+        wired,
+        all,
+        "original",
         "the original's write is a conflict, everywhere, and the copy's is none",
       );
     },
@@ -210,10 +185,7 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
       const original = wired.start("original");
       original.write({ common: "1" });
       wired.pass(500);
-      const image = original.image();
-      const copy = wired.start("copy");
-      wired.stop(copy);
-      copy.restore(image);
+      const copy = copyOf(wired, original, "copy");
       wired.start("copy");
       wired.cut(original, copy);
       original.write({ key: "original" });
@@ -230,13 +202,7 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
       wired.until("one has moved", () => areMembers([oldest, copy, older]));
       wired.dial(original, oldest, true);
       const all = [oldest, older, original, copy];
-      wired.until("the meshes are one", () => areMembers(all), 120_000);
-      wired.until("they agree", () => agree(...all));
-      const listed = all.map((host) => host.conflicts("key").join()).join(" ");
-      demand(
-        listed === "original original original original",
-        "the original's write is a conflict, everywhere",
-      );
+      demandListed(wired, all, "original", "the original's write is a conflict, everywhere");
     },
   },
   {
@@ -268,11 +234,10 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
       wired.heal(copy, left);
       wired.dial(copy, left, true);
       const all = [left, right, original, copy];
-      wired.until("the meshes are one", () => areMembers(all), 120_000);
-      wired.until("they agree", () => agree(...all));
-      const listed = all.map((host) => host.conflicts("key").join()).join(" ");
-      demand(
-        listed === "original original original original",
+      demandListed(
+        wired,
+        all,
+        "original",
         "the original's write is a conflict, everywhere, and the copy's is none",
       );
     },
@@ -305,11 +270,10 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
       wired.pass(500);
       for (const [x, y] of [...apart, [copy, left] as const]) wired.heal(x, y);
       const all = [left, right, original, copy];
-      wired.until("four are members", () => areMembers(all), 120_000);
-      wired.until("they agree", () => agree(...all));
-      const listed = all.map((host) => host.conflicts("key").join()).join(" ");
-      demand(
-        listed === "original original original original",
+      demandListed(
+        wired,
+        all,
+        "original",
         "the original's write is a conflict, everywhere, and the copy's is none",
       );
     },
@@ -352,17 +316,15 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
       const original = wired.start("original");
       original.write({ common: "1" });
       wired.pass(500);
-      const copyOf = (from: WiredHost, name: string): WiredHost => {
-        const copy = wired.start(name);
-        wired.stop(copy);
-        copy.restore(from.image());
+      const apartCopyOf = (from: WiredHost, name: string): WiredHost => {
+        const copy = copyOf(wired, from, name);
         for (const other of [original, from]) wired.cut(copy, other);
         return wired.start(name);
       };
-      const first = copyOf(original, "first");
+      const first = apartCopyOf(original, "first");
       first.write({ key: "of the first copy" });
       wired.pass(500);
-      const second = copyOf(first, "second");
+      const second = apartCopyOf(first, "second");
       wired.dial(first, home, true);
       wired.until("the first copy has moved", () => first.count("rejoined") > 0);
       wired.until("its write is there", () => home.values["key"] === "of the first copy");
@@ -396,9 +358,7 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
       const [original, author] = wired.mesh("original", "author");
       if (original === undefined || author === undefined) return;
       wired.pass(500);
-      const copy = wired.start("copy");
-      wired.stop(copy);
-      copy.restore(original.image());
+      const copy = copyOf(wired, original, "copy");
       for (const other of [home, original, author]) wired.cut(copy, other);
       wired.start("copy");
       author.write({ key: "of the author" });
@@ -424,3 +384,22 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
     },
   },
 ];
+
+/** A copy of a directory under another address, stopped. */
+function copyOf(wired: WiredHosts, original: WiredHost, name: string): WiredHost {
+  const image = original.image();
+  const copy = wired.start(name);
+  wired.stop(copy);
+  copy.restore(image);
+  return copy;
+}
+
+/** All become members and agree, and everywhere `loser` is the one conflict of `key`. */
+function demandListed(wired: WiredHosts, all: readonly WiredHost[], loser: string, what: string): void {
+  wired.until("all are members", () => areMembers(all), 120_000);
+  wired.until("they agree", () => agree(...all));
+  demand(
+    all.every((host) => host.conflicts("key").join() === loser),
+    what,
+  );
+}
